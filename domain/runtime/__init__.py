@@ -1,0 +1,1 @@
+"""Plumbing that every noun shares: settings, database, unit of work, event log, outbox, bus, leases."""

@@ -1,0 +1,116 @@
+"""Engines and sessions: one writer on SQLite, a sized pool on PostgreSQL, and readers that never wait for writers."""
+
+import enum
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from domain.runtime.columns import ExactDecimal, JSONDocument, UTCDateTime, dump_json, load_json
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLITE_READERS = 8
+
+
+class Base(DeclarativeBase):
+    """Every table of the system."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {
+        str: sa.String(255),
+        Decimal: ExactDecimal,
+        datetime: UTCDateTime,
+        dict[str, Any]: JSONDocument,
+        list[Any]: JSONDocument,
+        enum.Enum: sa.Enum(
+            enum.Enum, native_enum=False, create_constraint=False, length=24, values_callable=lambda kind: [member.value for member in kind]
+        ),
+    }
+
+
+class Database:
+    """The database of one process; to be used on one event loop only, since an async engine belongs to its loop."""
+
+    def __init__(self, url: str, pool_size: int = 16) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._writer = _sqlite_engine(url, writing=True) if self.is_sqlite else _postgres_engine(url, pool_size)
+        self._reader = _sqlite_engine(url, writing=False) if self.is_sqlite else self._writer
+        self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
+        self._reading = async_sessionmaker(self._reader, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Open a session whose transaction may write; the caller commits. On SQLite writers take turns."""
+        async with self._writing() as session:
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that only reads and sees one consistent state on SQLite, committed rows on PostgreSQL."""
+        async with self._reading() as session:
+            yield session
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+
+def _sqlite_engine(url: str, *, writing: bool) -> AsyncEngine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        url,
+        pool_size=1 if writing else SQLITE_READERS,
+        max_overflow=0,
+        pool_timeout=60,
+        connect_args={"timeout": 30, "cached_statements": 512},
+        json_serializer=dump_json,
+        json_deserializer=load_json,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy's begin event below opens the transaction
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged order survives a power cut too
+        if not writing:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # IMMEDIATE takes the write lock at once: a reader that turns writer half-way would fail instead of waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_pre_ping=True,
+        json_serializer=dump_json,
+        json_deserializer=load_json,
+        connect_args={"server_settings": {"application_name": "tradewind", "jit": "off"}},
+    )
