@@ -1,0 +1,73 @@
+"""Reading the discussion of a run, and the one shape in which a message of it is stored, streamed and shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, select
+
+from domain.analysts.models import Conversation, Message
+from domain.kernel.clock import to_wire
+from domain.kernel.errors import NotFound
+from domain.kernel.permissions import Caller, Permission, requires
+from domain.runtime.unit_of_work import UnitOfWork
+
+MESSAGE_ADDED = "conversation.message"
+SWARM_VOTED = "conversation.swarm_vote"
+NEUTRAL_LOOK = {"tone": "neutral", "icon": "activity", "color": "blue"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRecord:
+    """A conversation with its messages, in the order they were made."""
+
+    conversation: Conversation
+    messages: Sequence[Message]
+
+
+def conversations_visible_to(caller: Caller) -> Select[Conversation]:
+    return select(Conversation).where(Conversation.user_id == caller.id)
+
+
+@requires(Permission.EXECUTIONS_READ)
+async def get_conversation(work: UnitOfWork, execution_id: str) -> ConversationRecord:
+    """Return the conversation of a run.
+
+    Raises NOT_FOUND, also for a run of one's own whose analysts have not begun or that has no discussion.
+    """
+    found = await find_conversation(work, execution_id)
+    if found is None:
+        raise NotFound("Conversation", execution_id)
+    return found
+
+
+@requires(Permission.EXECUTIONS_READ)
+async def get_voting(work: UnitOfWork, conversation_id: str) -> ConversationRecord:
+    """Return a conversation by its own id, for its votes; its messages are left out. Raises NOT_FOUND."""
+    conversation = await work.session.scalar(conversations_visible_to(work.caller).where(Conversation.id == conversation_id))
+    if conversation is None:
+        raise NotFound("Conversation", conversation_id)
+    return ConversationRecord(conversation, [])
+
+
+async def find_conversation(work: UnitOfWork, execution_id: str) -> ConversationRecord | None:
+    """Return the caller's conversation of a run, None when there is none."""
+    conversation = await work.session.scalar(conversations_visible_to(work.caller).where(Conversation.execution_id == execution_id))
+    if conversation is None:
+        return None
+    said = select(Message).where(Message.conversation_id == conversation.id).order_by(Message.seq)
+    return ConversationRecord(conversation, (await work.session.scalars(said)).all())
+
+
+def message_payload(message: Message) -> dict[str, object]:
+    """Return the message as the event log and clients have it; JSON values only."""
+    return {
+        "id": message.id,
+        "agent_name": message.agent_name,
+        "agent_role": message.agent_role,
+        "ai_model": message.ai_model,
+        "message_type": message.message_type,
+        "content": message.content,
+        "vote": message.vote,
+        "timestamp": to_wire(message.created_at),
+        "ui": NEUTRAL_LOOK,
+    }
