@@ -24,6 +24,7 @@ class ErrorCode(Enum):
     BAD_REQUEST = "BAD_REQUEST", "A header or parameter of the request cannot be understood.", 400, 400
     INVALID_JSON = "INVALID_JSON", "The body is not valid JSON.", 422, 400
     VALIDATION_ERROR = "VALIDATION_ERROR", "A field is missing, has the wrong type or lies outside its limits.", 422, 422
+    IMMUTABLE_FIELD = "IMMUTABLE_FIELD", "A field that never changes was given another value.", 422, 422
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", "The body is larger than the server accepts.", 413, 413
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE", "The body is not in a format that this route reads.", 415, 415
     NOT_ACCEPTABLE = "NOT_ACCEPTABLE", "No format named in Accept can be sent.", 406, 406
@@ -34,7 +35,12 @@ class ErrorCode(Enum):
     CURSOR_EXPIRED = "CURSOR_EXPIRED", "The cursor is older than the event log reaches; start again without one.", 400, 400
     CURSOR_INVALID = "CURSOR_INVALID", "The cursor was not issued by this server.", 400, 400
     QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX", "The GraphQL operation is deeper, longer or wider than the server allows.", 400, 400
-    TOO_MANY_SUBSCRIPTIONS = "TOO_MANY_SUBSCRIPTIONS", "This socket carries as many operations as the server allows; end one first.", 429, 429
+    TOO_MANY_SUBSCRIPTIONS = (
+        "TOO_MANY_SUBSCRIPTIONS",
+        "This socket carries as many operations as the server allows; end one first.",
+        429,
+        429,
+    )
     RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED", "Too many requests; wait for Retry-After.", 429, 429
 
     # who is asking

@@ -5,10 +5,9 @@ from typing import Literal
 
 from domain.kernel.errors import DomainError, ErrorCode
 
+# 20 digits before the point and 18 behind it fit the database's numeric(38, 18).
 MAX_DIGITS = 38
 MAX_SCALE = 18
-# 20 digits before the point and 18 behind it fit the database's numeric(38, 18).
-MAX_MAGNITUDE = Decimal(10) ** (MAX_DIGITS - MAX_SCALE)
 EXACT = Context(prec=60)
 
 Toward = Literal["down", "up", "floor", "ceiling", "nearest"]
@@ -33,7 +32,8 @@ def exact(value: object, field: str = "value") -> Decimal:
         raise DomainError(ErrorCode.VALIDATION_ERROR, f"{field} must be finite", field=field)
     _, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int)
-    if abs(number) >= MAX_MAGNITUDE or len(digits) > MAX_DIGITS or -exponent > MAX_SCALE:
+    # `adjusted` is the power of ten of the first digit: no arithmetic, which would overflow on what is to be refused here
+    if (number and number.adjusted() >= MAX_DIGITS - MAX_SCALE) or len(digits) > MAX_DIGITS or -exponent > MAX_SCALE:
         raise DomainError(ErrorCode.VALIDATION_ERROR, f"{field} has too many digits", field=field)
     return number
 
@@ -47,7 +47,9 @@ def round_to_step(value: Decimal, step: Decimal, toward: Toward) -> Decimal:
 def trimmed(value: Decimal) -> Decimal:
     """Return the same number without trailing zeros and never in exponent form."""
     normal = value.normalize(EXACT)
-    return normal.quantize(Decimal(1)) if normal.as_tuple().exponent > 0 else normal  # type: ignore[operator]
+    if normal == 0:
+        return Decimal(0)
+    return normal.quantize(Decimal(1), context=EXACT) if normal.as_tuple().exponent > 0 else normal  # type: ignore[operator]
 
 
 def plain(value: Decimal) -> str:

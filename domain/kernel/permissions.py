@@ -1,10 +1,10 @@
 """Who may do what: permissions, the roles that bundle them, the caller, and the check on every service."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Concatenate, Protocol
+from typing import Any, Concatenate, Protocol
 
 from domain.kernel.errors import DomainError, ErrorCode
 
@@ -90,13 +90,13 @@ class _ActsForCaller(Protocol):
 
 def requires[W: _ActsForCaller, **P, R](
     permission: Permission,
-) -> Callable[[Callable[Concatenate[W, P], Awaitable[R]]], Callable[Concatenate[W, P], Awaitable[R]]]:
+) -> Callable[[Callable[Concatenate[W, P], Awaitable[R]]], Callable[Concatenate[W, P], Coroutine[Any, Any, R]]]:
     """Let a service run only for callers with the permission; the door needs no check of its own.
 
     Raises UNAUTHORIZED for an anonymous caller and FORBIDDEN for one who lacks the permission.
     """
 
-    def decorate(service: Callable[Concatenate[W, P], Awaitable[R]]) -> Callable[Concatenate[W, P], Awaitable[R]]:
+    def decorate(service: Callable[Concatenate[W, P], Awaitable[R]]) -> Callable[Concatenate[W, P], Coroutine[Any, Any, R]]:
         @functools.wraps(service)
         async def checked(work: W, /, *args: P.args, **kwargs: P.kwargs) -> R:
             check(work.caller, permission)

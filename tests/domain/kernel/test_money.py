@@ -31,6 +31,8 @@ DECIMALS = st.decimals(min_value=-(10**15), max_value=10**15, places=8, allow_na
         "\N{PILE OF POO}",
         [],
         "1e999999",
+        "1e9999999",
+        "-1e20",
     ],
 )
 def test_inexact_or_endless_numbers_are_refused(value: object) -> None:
@@ -45,6 +47,12 @@ def test_inexact_or_endless_numbers_are_refused(value: object) -> None:
 )
 def test_exact_numbers_keep_every_digit(value: object, expected: str) -> None:
     assert plain(exact(value)) == expected
+
+
+def test_largest_numbers_keep_their_digits() -> None:
+    largest = Decimal("99999999999999999999.999999999999999999")
+    assert plain(exact(str(largest))) == str(largest)
+    assert plain(largest * largest) == format(trimmed(largest * largest), "f")
 
 
 @given(DECIMALS)
