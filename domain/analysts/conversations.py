@@ -1,4 +1,4 @@
-"""Reading the discussion of a run, and the one shape in which a message of it is stored, streamed and shown."""
+"""Reads the discussion of a run, for those who may see it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select
 
 from domain.analysts.models import Conversation, Message
-from domain.kernel.clock import to_wire
 from domain.kernel.errors import NotFound
 from domain.kernel.permissions import Caller, Permission, requires
 from domain.runtime.unit_of_work import UnitOfWork
-
-MESSAGE_ADDED = "conversation.message"
-SWARM_VOTED = "conversation.swarm_vote"
-NEUTRAL_LOOK = {"tone": "neutral", "icon": "activity", "color": "blue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +51,3 @@ async def find_conversation(work: UnitOfWork, execution_id: str) -> Conversation
         return None
     said = select(Message).where(Message.conversation_id == conversation.id).order_by(Message.seq)
     return ConversationRecord(conversation, (await work.session.scalars(said)).all())
-
-
-def message_payload(message: Message) -> dict[str, object]:
-    """Return the message as the event log and clients have it; JSON values only."""
-    return {
-        "id": message.id,
-        "agent_name": message.agent_name,
-        "agent_role": message.agent_role,
-        "ai_model": message.ai_model,
-        "message_type": message.message_type,
-        "content": message.content,
-        "vote": message.vote,
-        "timestamp": to_wire(message.created_at),
-        "ui": NEUTRAL_LOOK,
-    }

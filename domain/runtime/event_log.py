@@ -1,6 +1,6 @@
 """The log of all durable events: written with the change they report, read back by cursor."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -26,7 +26,11 @@ class EventRow(Base):
     """One event. `transaction_id` is PostgreSQL's, 0 on SQLite, where writers take turns and `seq` alone orders them."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_user_id_transaction_id_seq", "user_id", "transaction_id", "seq"),)
+    __table_args__ = (
+        Index("ix_events_user_id_transaction_id_seq", "user_id", "transaction_id", "seq"),
+        # A number is never used again, even when pruning has emptied the table: cursors out there would lie ahead of it.
+        {"sqlite_autoincrement": True},
+    )
 
     seq: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     transaction_id: Mapped[int] = mapped_column(BigInteger)
@@ -115,7 +119,8 @@ async def head(session: AsyncSession) -> Cursor:
     """Return the cursor behind which nothing that is committed now can still appear."""
     if session.get_bind().dialect.name == "postgresql":
         return Cursor(await _horizon(session) - 1, LAST_IN_TRANSACTION)
-    return Cursor(0, await session.scalar(select(func.max(EventRow.seq))) or 0)
+    pruned = await session.scalar(select(EventLogState.pruned_seq)) or 0
+    return Cursor(0, await session.scalar(select(func.max(EventRow.seq))) or pruned)
 
 
 async def read(session: AsyncSession, interest: Interest, after: Cursor, limit: int = PAGE) -> list[StoredEvent]:
@@ -140,7 +145,7 @@ async def read(session: AsyncSession, interest: Interest, after: Cursor, limit: 
     return [_stored(row) for row in rows]
 
 
-async def follow(operation: "Operation", interest: Interest, after: Cursor) -> AsyncIterator[StoredEvent]:
+async def follow(operation: "Operation", interest: Interest, after: Cursor) -> AsyncGenerator[StoredEvent]:
     """Yield every event after the cursor, for ever: first what is stored, then what comes, none missing and none twice."""
     async with operation.runtime.bus.subscribe(interest.user_id) as wake_ups:
         woken = False

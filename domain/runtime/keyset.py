@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -109,6 +109,19 @@ async def keyset_page[T](session: AsyncSession, query: Select[Any], entity: type
     if page.backward:
         return KeysetPage(items[::-1], has_next=page.place is not None, has_previous=more, total=total)
     return KeysetPage(items, has_next=more, has_previous=page.place is not None, total=total)
+
+
+def equal(query: Select[Any], *terms: tuple[InstrumentedAttribute[Any], object]) -> Select[Any]:
+    """Return the query narrowed to rows whose columns equal the values; a value of None does not narrow it."""
+    return query.where(*(column == value for column, value in terms if value is not None))
+
+
+async def grouped(session: AsyncSession, query: Select[Any], by: str, keys: Collection[str]) -> dict[str, list[Any]]:
+    """Return the query's rows by their attribute `by`, in the query's order; a key without rows has an empty list."""
+    found: dict[str, list[Any]] = {key: [] for key in keys}
+    for row in await session.scalars(query):
+        found[getattr(row, by)].append(row)
+    return found
 
 
 def _count(query: Select[Any]) -> Any:

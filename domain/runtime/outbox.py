@@ -1,6 +1,6 @@
 """Jobs written in the same transaction as the change that needs them, and kept until they are done."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -73,6 +73,16 @@ async def take_due(session: AsyncSession, now: datetime, redeliver_after: timede
 async def finish(session: AsyncSession, job_id: str) -> None:
     """Forget a job that is done; the caller commits."""
     await session.execute(delete(OutboxJob).where(OutboxJob.id == job_id))
+
+
+async def renew(session: AsyncSession, job_id: str, now: datetime) -> None:
+    """Say that a worker is still at the job, so that it is not taken for lost; the caller commits."""
+    await session.execute(update(OutboxJob).where(OutboxJob.id == job_id).values(dispatched_at=now))
+
+
+async def release(session: AsyncSession, job_ids: Collection[str]) -> None:
+    """Let the relay hand these jobs out again at once; the caller commits."""
+    await session.execute(update(OutboxJob).where(OutboxJob.id.in_(job_ids)).values(dispatched_at=None))
 
 
 async def postpone(session: AsyncSession, job_id: str, now: datetime, error: str) -> bool:

@@ -1,0 +1,151 @@
+"""Closes positions by a real opposite order, and keeps two closers from selling the same thing twice."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from domain.kernel.errors import DomainError, ErrorCode, NotFound
+from domain.kernel.permissions import Caller, Permission, requires
+from domain.market.candles import Tick
+from domain.market.market import Market
+from domain.runtime.operation import Operation
+from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.exposure import ZERO, standings_of
+from domain.trading.machine import TERMINAL
+from domain.trading.models import Order, OrderPurpose, OrderStatus, Position, PositionStatus
+from domain.trading.placing import OrderRequest, own_client_order_id, write_intent
+from domain.trading.sending import send
+from domain.wallets.ledger import lock_wallets_of
+
+
+@dataclass(frozen=True, slots=True)
+class PositionClosed:
+    """The answer to closing a position; P&L in the position's currency, fees included, percent of the entry's value."""
+
+    success: bool
+    message: str
+    position_id: str
+    realized_pnl: Decimal
+    realized_pnl_percent: Decimal
+    order_id: str
+
+
+def positions_visible_to(caller: Caller) -> Select[Position]:
+    """Return the select that every reading of positions starts from: the caller's own."""
+    query = select(Position)
+    return query if caller.is_system else query.where(Position.user_id == caller.id)
+
+
+async def find_position(work: UnitOfWork, position_id: str) -> Position:
+    """Return a position that the caller may see. Raises NotFound."""
+    position = await work.session.scalar(positions_visible_to(work.caller).where(Position.id == position_id))
+    if position is None:
+        raise NotFound("Position", position_id)
+    return position
+
+
+@requires(Permission.POSITIONS_WRITE)
+async def close_position(operation: Operation, position_id: str, reason: OrderPurpose = OrderPurpose.MANUAL_CLOSE) -> PositionClosed:
+    """Close a whole position at the market.
+
+    Raises NotFound, INVALID_POSITION_STATE when it is not open or being closed already, VENUE_REJECTED, and VENUE_UNAVAILABLE when
+    the outcome is not known yet; the order is then looked up until it is.
+    """
+    async with operation.reading() as work:
+        position = await find_position(work, position_id)
+        check_open(position)
+    tick = await operation.use(Market).price(position.symbol)
+    async with operation.unit_of_work() as work:
+        position = await find_position(work, position_id)
+        order = await write_exit(work, position, reason, tick)
+    order = await send(operation, order.id)
+    async with operation.reading() as work:
+        position = await find_position(work, position_id)
+    if position.status is PositionStatus.OPEN:
+        raise _not_closed(order)
+    return PositionClosed(
+        success=True,
+        message="Position closed successfully",
+        position_id=position.id,
+        realized_pnl=position.realized_pnl,
+        realized_pnl_percent=position.realized_pnl_percent,
+        order_id=order.id,
+    )
+
+
+async def exit_position(operation: Operation, position_id: str, purpose: OrderPurpose, *, execution_id: str | None = None) -> Position:
+    """Close a position for the system, and return it as it then stands; safe to call again after a crash.
+
+    A closed position is returned as it is; an exit that is under way is carried on instead of a second one being written.
+    """
+    async with operation.reading() as work:
+        position = await find_position(work, position_id)
+    if position.status is not PositionStatus.OPEN:
+        return position
+    order_id = position.exit_order_id
+    if order_id is None:
+        tick = await operation.use(Market).price(position.symbol)
+        async with operation.unit_of_work() as work:
+            position = await find_position(work, position_id)
+            order_id = (await write_exit(work, position, purpose, tick, execution_id=execution_id)).id
+    await send(operation, order_id)
+    async with operation.reading() as work:
+        return await find_position(work, position_id)
+
+
+async def write_exit(work: UnitOfWork, position: Position, purpose: OrderPurpose, tick: Tick, *, execution_id: str | None = None) -> Order:
+    """Write the order that closes a position and mark the position as being closed; of many who try at once, one succeeds.
+
+    Its client order id follows from the position and the number of the attempt. What other orders under way are about to close is
+    left to them. Raises INVALID_POSITION_STATE.
+    """
+    wallets = {wallet.id: wallet for wallet in await lock_wallets_of(work, position.user_id)}
+    await work.session.refresh(position)
+    check_open(position)
+    standings = await standings_of(work, wallets[position.wallet_id], tick.price, position.symbol)
+    held = standings[position.symbol].books.get(position.book, ZERO) * position.side.sign
+    if held <= 0:
+        raise DomainError(
+            ErrorCode.INVALID_POSITION_STATE, "Position cannot be closed: an order under way closes it", position_id=position.id
+        )
+    attempts = await work.session.scalar(select(func.count()).where(Order.position_id == position.id, Order.reduce_only.is_(True)))
+    request = OrderRequest(
+        symbol=position.symbol,
+        side=position.side.exit,
+        quantity=min(position.quantity, held),
+        client_order_id=own_client_order_id(position.id, f"exit/{(attempts or 0) + 1}"),
+        reduce_only=True,
+        purpose=purpose,
+        flow_id=position.flow_id,
+        execution_id=execution_id,
+        position_id=position.id,
+    )
+    order = await write_intent(work, request, tick, user_id=position.user_id)
+    position.exit_order_id, position.updated_at = order.id, work.now
+    return order
+
+
+def check_open(position: Position) -> None:
+    """Raise INVALID_POSITION_STATE unless the position is open and nobody is closing it."""
+    details: dict[str, Any] = {"position_id": position.id, "status": position.status.value}
+    if position.status is not PositionStatus.OPEN:
+        raise DomainError(
+            ErrorCode.INVALID_POSITION_STATE, f"Position cannot be closed. Current status: {position.status.value}", **details
+        )
+    if position.exit_order_id is not None:
+        raise DomainError(
+            ErrorCode.INVALID_POSITION_STATE,
+            "Position cannot be closed: it is being closed already",
+            **details,
+            exit_order_id=position.exit_order_id,
+        )
+
+
+def _not_closed(order: Order) -> DomainError:
+    if order.status is OrderStatus.REJECTED:
+        return DomainError(ErrorCode.VENUE_REJECTED, f"The venue refused to close it: {order.status_reason}", order_id=order.id)
+    if order.status in TERMINAL:
+        return DomainError(ErrorCode.INVALID_POSITION_STATE, f"The closing order ended as {order.status.value}", order_id=order.id)
+    return DomainError(ErrorCode.VENUE_UNAVAILABLE, "The venue has not answered yet; the position closes when it does", order_id=order.id)

@@ -1,0 +1,198 @@
+"""Watches open positions: prices them, and fires their stops and targets, each once."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+import structlog
+from sqlalchemy import select
+
+from domain.kernel.errors import DomainError, ErrorCode
+from domain.kernel.money import exact
+from domain.kernel.permissions import Permission, requires
+from domain.market.candles import Tick
+from domain.market.market import Market
+from domain.runtime.operation import Operation
+from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.booking import mark
+from domain.trading.closing import find_position, write_exit
+from domain.trading.events import position_updated
+from domain.trading.models import OrderPurpose, Position, PositionStatus
+from domain.trading.placing import check_protection
+from domain.trading.positions import exit_reached, risk_level
+from domain.trading.sending import send
+from domain.wallets.ledger import lock_wallet, lock_wallets_of
+
+log = structlog.get_logger()
+
+
+class Unset(Enum):
+    """The value of an argument that was not given, where None means "take it away"."""
+
+    UNSET = "unset"
+
+
+UNSET = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class PositionMonitored:
+    """The answer to looking at one position; the numbers are None when there was no price or nothing is open."""
+
+    success: bool
+    message: str
+    current_price: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    unrealized_pnl_percent: Decimal | None = None
+    risk_level: str | None = None
+
+
+async def monitor_positions(operation: Operation) -> list[str]:
+    """Price every open position and fire the stops and targets that are reached; returns the ids of the exit orders.
+
+    One price a symbol, asked outside any transaction; one short unit of work a user, and none where nothing has changed.
+    Called by the timetable. A symbol without a price is left for the next round.
+    """
+    async with operation.reading() as work:
+        query = select(Position).where(Position.status == PositionStatus.OPEN).order_by(Position.user_id, Position.id)
+        positions = (await work.session.scalars(query)).all()
+    ticks = await _prices(operation, sorted({position.symbol for position in positions}))
+    by_user: dict[str, list[str]] = defaultdict(list)
+    for position in positions:
+        tick = ticks.get(position.symbol)
+        if tick is not None and (tick.price != position.current_price or _reached(position, tick.price)):
+            by_user[position.user_id].append(position.id)
+    exits = []
+    for user_id, position_ids in by_user.items():
+        async with operation.unit_of_work() as work:
+            exits += await _look_at(work, user_id, position_ids, ticks)
+    await _send_all(operation, exits)
+    return exits
+
+
+@requires(Permission.POSITIONS_WRITE)
+async def monitor_position(operation: Operation, position_id: str) -> PositionMonitored:
+    """Price one position now, and fire its stop or target if it is reached; no price is an answer, not an error. Raises NotFound."""
+    async with operation.reading() as work:
+        position = await find_position(work, position_id)
+    if position.status is not PositionStatus.OPEN:
+        return PositionMonitored(success=True, message="Position is not open")
+    try:
+        tick = await operation.use(Market).price(position.symbol)
+    except DomainError as refusal:
+        return PositionMonitored(success=False, message=refusal.message)
+    async with operation.unit_of_work() as work:
+        exits = await _look_at(work, position.user_id, [position.id], {position.symbol: tick})
+    await _send_all(operation, exits)
+    async with operation.reading() as work:
+        position = await find_position(work, position_id)
+    return PositionMonitored(
+        success=True,
+        message="Position updated" if position.status is PositionStatus.OPEN else f"Position closed: {position.exit_reason}",
+        current_price=position.current_price,
+        unrealized_pnl=position.unrealized_pnl,
+        unrealized_pnl_percent=position.unrealized_pnl_percent,
+        risk_level=risk_level(position.unrealized_pnl_percent),
+    )
+
+
+@requires(Permission.POSITIONS_WRITE)
+async def update_position(
+    operation: Operation,
+    position_id: str,
+    stop_loss: Decimal | Unset | None = UNSET,
+    take_profit: Decimal | Unset | None = UNSET,
+) -> Position:
+    """Move, set or (with None) take away the stop and the target of an open position.
+
+    Raises NotFound, INVALID_POSITION_STATE, VALIDATION_ERROR, and STOP_ON_WRONG_SIDE when the current price has already passed one.
+    """
+    for name, value in (("stop_loss", stop_loss), ("take_profit", take_profit)):
+        if isinstance(value, Decimal):
+            exact(value, name)
+    async with operation.reading() as work:
+        position = await find_position(work, position_id)
+        _check_updatable(position)
+    tick = await operation.use(Market).price(position.symbol)
+    async with operation.unit_of_work() as work:
+        await lock_wallet(work, position.wallet_id)
+        position = await find_position(work, position_id)
+        _check_updatable(position)
+        given_stop = stop_loss if isinstance(stop_loss, Decimal) else None
+        given_target = take_profit if isinstance(take_profit, Decimal) else None
+        check_protection(position.side.sign, tick.price, given_stop, given_target)
+        if not isinstance(stop_loss, Unset):
+            position.stop_loss = stop_loss
+        if not isinstance(take_profit, Unset):
+            position.take_profit = take_profit
+        if position.initial_stop_loss is None:
+            position.initial_stop_loss = position.stop_loss
+        if position.initial_take_profit is None:
+            position.initial_take_profit = position.take_profit
+        mark(position, tick.price, work)
+        work.emit(position_updated(position))
+    return position
+
+
+async def _prices(operation: Operation, symbols: list[str]) -> dict[str, Tick]:
+    market = operation.use(Market)
+    answers = await asyncio.gather(*(market.price(symbol) for symbol in symbols), return_exceptions=True)
+    ticks = {}
+    for symbol, answer in zip(symbols, answers, strict=True):
+        if isinstance(answer, Tick):
+            ticks[symbol] = answer
+        elif isinstance(answer, DomainError):
+            log.warning("monitor.no_price", symbol=symbol, code=answer.code.value)
+        else:
+            raise answer
+    return ticks
+
+
+async def _look_at(work: UnitOfWork, user_id: str, position_ids: list[str], ticks: dict[str, Tick]) -> list[str]:
+    await lock_wallets_of(work, user_id)
+    query = select(Position).where(Position.id.in_(position_ids), Position.status == PositionStatus.OPEN).order_by(Position.id)
+    exits = []
+    for position in (await work.session.scalars(query.execution_options(populate_existing=True))).all():
+        tick = ticks[position.symbol]
+        changed = tick.price != position.current_price
+        if changed:
+            mark(position, tick.price, work)
+        reached = _reached(position, tick.price)
+        if reached is not None:
+            try:
+                exits.append((await write_exit(work, position, reached, tick)).id)
+                changed = True
+            except DomainError as refusal:
+                # Mostly another order that is about to close it; nothing was written, and the next round looks again.
+                log.warning("monitor.exit_not_written", position_id=position.id, code=refusal.code.value, reason=refusal.message)
+        if changed:
+            work.emit(position_updated(position))
+    return exits
+
+
+async def _send_all(operation: Operation, order_ids: list[str]) -> None:
+    for order_id in order_ids:
+        try:
+            await send(operation, order_id)
+        except DomainError as refusal:
+            # The order is written: `resume_orders` tries again, and the others must not wait.
+            log.warning("monitor.exit_not_sent", order_id=order_id, code=refusal.code.value, reason=refusal.message)
+
+
+def _reached(position: Position, price: Decimal) -> OrderPurpose | None:
+    if position.exit_order_id is not None:
+        return None
+    reached = exit_reached(position.side, price, position.stop_loss, position.take_profit)
+    return None if reached is None else OrderPurpose(reached)
+
+
+def _check_updatable(position: Position) -> None:
+    if position.status is not PositionStatus.OPEN:
+        raise DomainError(
+            ErrorCode.INVALID_POSITION_STATE,
+            f"Position cannot be updated. Current status: {position.status.value}",
+            position_id=position.id,
+            status=position.status.value,
+        )
