@@ -1,0 +1,14 @@
+"""What accounts need from the composition root: how passwords are hashed and how mail leaves."""
+
+from dataclasses import dataclass
+
+from domain.accounts.mail import Mailer
+from domain.accounts.passwords import Passwords
+
+
+@dataclass(frozen=True)
+class AccountParts:
+    """Provided once to the runtime as `AccountParts`."""
+
+    passwords: Passwords
+    mailer: Mailer

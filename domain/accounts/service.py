@@ -1,0 +1,259 @@
+"""What people do with their accounts: register, log in and out, confirm an address, set a new password, keep a profile."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import date
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from domain.accounts import links, sessions
+from domain.accounts.models import User
+from domain.accounts.parts import AccountParts
+from domain.accounts.passwords import check_strength
+from domain.accounts.profile import (
+    PhoneNumber,
+    ProfileChanges,
+    checked_birthday,
+    checked_name,
+    checked_phone_number,
+    normalized_email,
+)
+from domain.accounts.sessions import Tokens
+from domain.kernel.errors import DomainError, ErrorCode
+from domain.kernel.ids import new_id
+from domain.kernel.permissions import ROLE_PERMISSIONS, Permission, requires
+from domain.runtime.operation import Operation
+from domain.runtime.unit_of_work import UnitOfWork
+
+log = structlog.get_logger()
+DEFAULT_ROLE = "user"
+
+# Filled by the composition: what every new account gets, in the transaction that makes it (a paper wallet, for instance).
+ON_REGISTERED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
+
+
+async def register(
+    operation: Operation,
+    email: str,
+    password: str,
+    first_name: str,
+    last_name: str = "",
+    birthday: date | None = None,
+    phone_number: PhoneNumber | None = None,
+    role: str | None = None,
+) -> User:
+    """Make an account and have a mail with a confirmation link sent.
+
+    A role other than `user` is given by callers who may write users only. Raises VALIDATION_ERROR, WEAK_PASSWORD, EMAIL_TAKEN,
+    FORBIDDEN.
+    """
+    email = normalized_email(email)
+    now = operation.clock.now()
+    user = User(
+        id=new_id("user"),
+        email=email,
+        first_name=checked_name(first_name, "first_name"),
+        last_name=checked_name(last_name, "last_name") if last_name else "",
+        birthday=checked_birthday(birthday, now) if birthday else None,
+        phone_number=checked_phone_number(phone_number) if phone_number else None,
+        role=_granted_role(operation, role),
+        is_superuser=False,
+        is_active=True,
+        created_at=now,
+    )
+    check_strength(password, email)
+    user.password_hash = await operation.use(AccountParts).passwords.hash(password)
+    async with operation.unit_of_work() as work:
+        await _insert(work, user)
+        work.enqueue("accounts.mail_verification_link", user_id=user.id)
+    return user
+
+
+async def log_in(operation: Operation, email: str, password: str) -> Tokens:
+    """Open a session.
+
+    Raises INVALID_CREDENTIALS, alike and after the same time for an unknown address and a wrong password; with the right
+    password EMAIL_UNVERIFIED (only where mail reaches people) and ACCOUNT_INACTIVE.
+    """
+    parts = operation.use(AccountParts)
+    email = email.strip().lower()
+    async with operation.reading() as work:
+        user = await links.live_user(work, email)
+    if not await parts.passwords.verify(user.password_hash if user else None, password) or user is None:
+        raise DomainError(ErrorCode.INVALID_CREDENTIALS, "Incorrect email or password")
+    if parts.mailer.delivers and user.email_verified_at is None:
+        raise DomainError(ErrorCode.EMAIL_UNVERIFIED, "Please confirm your e-mail address first")
+    fresh_hash = await parts.passwords.hash(password) if parts.passwords.needs_rehash(user.password_hash) else None
+    async with operation.unit_of_work() as work:
+        verified_hash, user = user.password_hash, await work.session.get(User, user.id, with_for_update=True)
+        if user is None or user.deleted_at is not None or user.password_hash != verified_hash:
+            raise DomainError(ErrorCode.INVALID_CREDENTIALS, "Incorrect email or password")  # changed while we hashed
+        if not user.is_active:
+            raise DomainError(ErrorCode.ACCOUNT_INACTIVE, "Account is inactive")
+        user.last_login_at = work.now
+        user.password_hash = fresh_hash or verified_hash
+        return await sessions.open_session(work, user)
+
+
+async def refresh(operation: Operation, refresh_token: str) -> Tokens:
+    """Exchange a refresh token for new tokens; the old one dies.
+
+    Raises INVALID_REFRESH_TOKEN; a token that was used before ends its whole session.
+    """
+    return await sessions.rotate(operation, refresh_token)
+
+
+@requires(Permission.PROFILE_READ)
+async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
+    """End the caller's session, or all of them: access and refresh tokens fail from now on, live sockets close."""
+    if all_sessions or work.caller.session_id is None:
+        await sessions.revoke_sessions(work, work.caller.id, "logout_all")
+    else:
+        await sessions.revoke_sessions(work, work.caller.id, "logout", only=work.caller.session_id)
+
+
+@requires(Permission.PROFILE_READ)
+async def get_me(work: UnitOfWork) -> User:
+    """Return the caller's own account."""
+    return await _own_account(work)
+
+
+@requires(Permission.PROFILE_WRITE)
+async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
+    """Change the caller's profile; fields that are None stay. Raises VALIDATION_ERROR."""
+    user = await _own_account(work)
+    if changes.first_name is not None:
+        user.first_name = checked_name(changes.first_name, "first_name")
+    if changes.last_name is not None:
+        user.last_name = checked_name(changes.last_name, "last_name")
+    if changes.birthday is not None:
+        user.birthday = checked_birthday(changes.birthday, work.now)
+    if changes.phone_number is not None:
+        user.phone_number = checked_phone_number(changes.phone_number)
+    user.updated_at = work.now
+    return user
+
+
+@requires(Permission.PROFILE_WRITE)
+async def delete_me(work: UnitOfWork) -> User:
+    """Delete the caller's account: its sessions end, its address is free again, what it did stays on record."""
+    user = await _own_account(work)
+    user.deleted_at = user.updated_at = work.now
+    await sessions.revoke_sessions(work, user.id, "account_deleted")
+    return user
+
+
+async def verify_email(operation: Operation, token: str) -> User:
+    """Confirm the address that a link was mailed to; repeating it does no harm.
+
+    Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND.
+    """
+    async with operation.unit_of_work() as work:
+        link, user = await links.find_link(work, token, "verify_email")
+        if link.used_at is None:
+            await links.use_link(work, link)
+        user.email_verified_at = user.email_verified_at or work.now
+        return user
+
+
+async def forgot_password(operation: Operation, email: str) -> None:
+    """Have a link that sets a new password mailed to the address, if an account has it.
+
+    Whether one has is looked up by the worker: answer and time say nothing about it. Raises VALIDATION_ERROR.
+    """
+    email = normalized_email(email)
+    async with operation.unit_of_work() as work:
+        work.enqueue("accounts.mail_reset_link", email=email)
+
+
+async def reset_password(operation: Operation, token: str, password: str) -> User:
+    """Set a new password by the link from a mail, once, and end all sessions of the account.
+
+    Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, WEAK_PASSWORD.
+    """
+    async with operation.reading() as work:
+        link, user = await links.find_link(work, token, "reset_password")
+    if link.used_at is not None:
+        raise links.invalid_link()
+    check_strength(password, user.email)
+    password_hash = await operation.use(AccountParts).passwords.hash(password)
+    async with operation.unit_of_work() as work:
+        link, user = await links.find_link(work, token, "reset_password")
+        await links.use_link(work, link)
+        user.password_hash = password_hash
+        user.updated_at = work.now
+        user.email_verified_at = user.email_verified_at or work.now  # the mail was received
+        await sessions.revoke_sessions(work, user.id, "password_reset")
+        return user
+
+
+async def ensure_superuser(operation: Operation) -> User | None:
+    """Make the superuser that ADMIN_EMAIL and ADMIN_PASSWORD name, unless an account has that address; None if nothing was made.
+
+    Raises VALIDATION_ERROR or WEAK_PASSWORD for settings that cannot be used.
+    """
+    settings = operation.runtime.settings
+    if not settings.admin_email or settings.admin_password is None:
+        return None
+    email, password = normalized_email(settings.admin_email), settings.admin_password.get_secret_value()
+    async with operation.reading() as work:
+        if await links.live_user(work, email) is not None:
+            return None
+    check_strength(password, email)
+    now = operation.clock.now()
+    user = User(
+        id=new_id("user"),
+        email=email,
+        first_name="Administrator",
+        last_name="",
+        role="admin",
+        is_superuser=True,
+        is_active=True,
+        password_hash=await operation.use(AccountParts).passwords.hash(password),
+        email_verified_at=now,
+        created_at=now,
+    )
+    try:
+        async with operation.unit_of_work() as work:
+            await _insert(work, user)
+    except DomainError as error:
+        if error.code is not ErrorCode.EMAIL_TAKEN:
+            raise
+        return None  # another process was faster
+    log.info("accounts.superuser_made", user_id=user.id)
+    return user
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return a full name as first name and the rest."""
+    first, _, rest = re.sub(r"\s+", " ", name.strip()).partition(" ")
+    return first, rest
+
+
+async def _insert(work: UnitOfWork, user: User) -> None:
+    work.session.add(user)
+    try:
+        await work.session.flush()
+    except IntegrityError:
+        raise DomainError(ErrorCode.EMAIL_TAKEN, "Email already registered", field="email") from None
+    for give in ON_REGISTERED:
+        await give(work, user)
+
+
+async def _own_account(work: UnitOfWork) -> User:
+    user = await work.session.get(User, work.caller.id)
+    if user is None or user.deleted_at is not None:
+        raise DomainError(ErrorCode.UNAUTHORIZED, "User not found")
+    return user
+
+
+def _granted_role(operation: Operation, role: str | None) -> str:
+    if role in (None, DEFAULT_ROLE):
+        return DEFAULT_ROLE
+    if not operation.caller.may(Permission.USERS_WRITE):
+        needed = Permission.USERS_WRITE.value
+        raise DomainError(ErrorCode.FORBIDDEN, f"Insufficient permissions. Required: {needed}", required_permission=needed)
+    if role not in ROLE_PERMISSIONS:
+        raise DomainError(ErrorCode.VALIDATION_ERROR, f"role must be one of {', '.join(sorted(ROLE_PERMISSIONS))}", field="role")
+    return role
