@@ -1,0 +1,93 @@
+"""Builds a runtime from the settings: here, and only here, is decided which implementation stands behind each port."""
+
+from datetime import datetime
+from pathlib import Path
+
+from domain.accounts.mail import FileMailer
+from domain.accounts.models import User
+from domain.accounts.parts import AccountParts
+from domain.accounts.passwords import Passwords
+from domain.accounts.service import ON_REGISTERED
+from domain.exchanges.venue import Venues
+from domain.flows.statistics import count_closed_position
+from domain.kernel.clock import AcceleratedClock, Clock, SystemClock, as_utc
+from domain.market.market import Market
+from domain.market.replay import ReplaySource, replay_window
+from domain.market.simulated import SimulatedSource
+from domain.market.source import MarketSource
+from domain.runtime.database import Database
+from domain.runtime.event_bus import EventBus, MemoryEventBus, RedisEventBus
+from domain.runtime.runtime import Runtime
+from domain.runtime.settings import Settings
+from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.booking import ON_POSITION_CLOSED
+from domain.trading.paper_venue import PaperVenue
+from domain.wallets.service import PAPER_SLUG, open_paper_wallet
+
+SYSTEM_CLOCK = SystemClock()
+# Indicators need 50 candles and the day before; a replay starts with plenty behind it.
+CANDLES_BEFORE_REPLAY = 200
+
+
+async def _give_paper_wallet(work: UnitOfWork, user: User) -> None:
+    await open_paper_wallet(work, user)
+
+
+ON_REGISTERED.append(_give_paper_wallet)
+ON_POSITION_CLOSED.append(count_closed_position)
+
+
+async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
+    """Return a runtime for the event loop that calls this; nothing runs before `start`.
+
+    Raises ValueError, with a sentence for the operator, for a setting that names something which does not exist.
+    """
+    market = Market(_market_source(settings, clock))
+    runtime = Runtime(settings, clock, Database(settings.effective_database_url, settings.database_pool_size), _bus(settings))
+    runtime.provide(Market, market)
+    provide_trading(runtime)
+    runtime.provide(AccountParts, AccountParts(Passwords(), FileMailer(settings.var_dir / "mail")))
+    return runtime
+
+
+def provide_trading(runtime: Runtime) -> None:
+    """Provide the venues; the market must have been provided before."""
+    paper = PaperVenue(runtime.use(Market), runtime.database, runtime.clock)
+    runtime.provide(Venues, Venues({PAPER_SLUG: paper}))
+
+
+async def start(runtime: Runtime) -> None:
+    """Open what a server or worker needs while it runs."""
+    await runtime.bus.start()
+    await runtime.use(Market).start()
+
+
+async def dispose(runtime: Runtime) -> None:
+    """Close everything, whether started or not."""
+    await runtime.use(Market).close()
+    await runtime.bus.close()
+    await runtime.database.close()
+
+
+def _bus(settings: Settings) -> EventBus:
+    return RedisEventBus(settings.redis_url, settings.redis_prefix) if settings.redis_url else MemoryEventBus()
+
+
+def _market_source(settings: Settings, clock: Clock) -> MarketSource:
+    kind, _, folder = settings.market_source.partition(":")
+    if settings.market_source == "simulated":
+        return SimulatedSource(clock, settings.market_seed)
+    if kind == "replay" and folder:
+        return ReplaySource(folder, AcceleratedClock(clock, _replay_start(settings, folder), settings.market_replay_speed))
+    raise ValueError(f"MARKET_SOURCE is {settings.market_source!r}; known are simulated and replay:<folder>")
+
+
+def _replay_start(settings: Settings, folder: str) -> datetime:
+    if settings.market_replay_start is None:
+        return replay_window(Path(folder)).after(CANDLES_BEFORE_REPLAY)
+    try:
+        return as_utc(datetime.fromisoformat(settings.market_replay_start))
+    except ValueError:
+        raise ValueError(
+            f"MARKET_REPLAY_START is {settings.market_replay_start!r}; a moment such as 2024-01-15T00:00:00Z is needed"
+        ) from None

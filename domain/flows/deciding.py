@@ -1,0 +1,144 @@
+"""The last step of a run: what is left of the advice becomes at most one order, and the order a position."""
+
+import hashlib
+from decimal import Decimal
+
+from sqlalchemy import select
+
+from domain.analysts.opinion import Action
+from domain.analysts.tally import Tally
+from domain.exchanges.venue import OrderType, Side
+from domain.flows.config import FlowConfig
+from domain.flows.lease import Hold
+from domain.flows.models import Execution
+from domain.flows.outcome import Ended, Result, complete_run
+from domain.flows.stages import refuse, size_in_lots, sizing_of_run, stored_analysis
+from domain.flows.steps import Step
+from domain.kernel.errors import DomainError, ErrorCode
+from domain.market.candles import Tick
+from domain.market.instruments import Instrument, find_instrument
+from domain.market.market import Market
+from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.closing import exit_position
+from domain.trading.exposure import wallet_for
+from domain.trading.models import Order, OrderPurpose, OrderStatus, Position, PositionStatus
+from domain.trading.placing import OrderRequest, write_intent
+from domain.trading.sending import send
+from domain.trading.service import order_by_client_id
+
+HUNDRED = Decimal(100)
+
+
+async def decide(hold: Hold, execution: Execution) -> Ended:
+    """Close what stands against the advice, open what it asks for, and end the run.
+
+    The order is written with an id that follows from the run before the venue hears of it, so a run that is taken up again
+    finds its own order instead of making a second one.
+    """
+    config = FlowConfig.of(execution.config)
+    instrument = find_instrument(execution.symbol)
+    async with hold.operation.reading() as work:
+        advice = (await stored_analysis(work, execution, config)).decision
+        standing = await _position_of_flow(work, execution)
+        entry = await order_by_client_id(work, client_order_id(execution.id, "entry"), execution.user_id)
+    side = Side(advice.action.value)
+
+    if standing is not None and entry is None and config.single_position_mode:
+        if standing.side.entry is side:
+            why = f"The flow already holds a {standing.side.value} position; one at a time."
+            result = Result(Action.HOLD, advice.confidence, why, position_id=standing.id)
+            return await complete_run(hold, Step.DECISION, result, {"final_action": "hold", "confidence": advice.confidence, "reason": why})
+        closed = await exit_position(hold.operation, standing.id, OrderPurpose.REVERSE_SIGNAL, execution_id=execution.id)
+        if closed.status is PositionStatus.OPEN:
+            message = f"Position {closed.id} could not be closed yet; its exit order is looked up until it is"
+            raise DomainError(ErrorCode.VENUE_UNAVAILABLE, message, position_id=closed.id)
+    try:
+        order = entry or await _write_entry(hold, execution, config, instrument, side, advice)
+    except DomainError as refusal:
+        return await refuse(hold, Step.DECISION, refusal, {"final_action": "hold", "confidence": advice.confidence})
+    order = await send(hold.operation, order.id)
+    if order.status is not OrderStatus.FILLED:
+        return await _unfilled(hold, order, advice)
+    result = Result(advice.action, advice.confidence, advice.reasoning, order.id, order.position_id)
+    data = {
+        "final_action": advice.action.value,
+        "confidence": advice.confidence,
+        "order": _order_document(order),
+        "position": {"id": order.position_id},
+    }
+    return await complete_run(hold, Step.DECISION, result, data)
+
+
+async def _write_entry(
+    hold: Hold, execution: Execution, config: FlowConfig, instrument: Instrument, side: Side, advice: Tally
+) -> Order:  # fmt: skip
+    tick = await hold.operation.use(Market).price(execution.symbol)
+    quantity = size_in_lots(instrument, sizing_of_run(execution, config), tick.price)
+    stop, target = _levels(instrument, config, side, advice, tick)
+    async with hold.unit_of_work() as (work, current):
+        wallet = await wallet_for(work, current.user_id, config.user_wallet_id)
+        request = OrderRequest(
+            symbol=execution.symbol,
+            side=side,
+            quantity=quantity,
+            order_type=OrderType.MARKET,
+            client_order_id=client_order_id(execution.id, "entry"),
+            wallet_id=wallet.id,
+            purpose=OrderPurpose.ENTRY,
+            flow_id=execution.flow_id,
+            execution_id=current.id,
+            stop_loss=stop,
+            take_profit=target,
+            reasoning=advice.reasoning,
+            confidence=advice.confidence,
+        )
+        return await write_intent(work, request, tick, user_id=current.user_id)
+
+
+async def _unfilled(hold: Hold, order: Order, advice: Tally) -> Ended:
+    """End a run whose order the venue refused; one that is still unresolved fails, and is resolved by the books' own look-up."""
+    if order.status in (OrderStatus.PENDING, OrderStatus.SUBMITTED):
+        raise DomainError(
+            ErrorCode.VENUE_UNAVAILABLE, f"The venue does not answer for order {order.id}; it will be looked up", order_id=order.id
+        )
+    reason = order.status_reason or order.status.value
+    refusal = DomainError(ErrorCode.VENUE_REJECTED, f"Order {order.id} was {order.status.value}: {reason}", order_id=order.id)
+    return await refuse(hold, Step.DECISION, refusal, {"final_action": "hold", "confidence": advice.confidence})
+
+
+def client_order_id(execution_id: str, leg: str) -> str:
+    """Return the id under which the venue knows a leg of a run: the same for every attempt, different for every installation."""
+    return f"tw-{hashlib.sha256(f'{execution_id}/{leg}'.encode()).hexdigest()[:28]}"
+
+
+def _levels(
+    instrument: Instrument, config: FlowConfig, side: Side, advice: Tally, tick: Tick
+) -> tuple[Decimal, Decimal]:  # fmt: skip
+    """Return stop and target on the right side of the price: the analysts' where they still fit, else the flow's percents."""
+    price, sign = tick.price, side.sign
+    step = max(abs(price), instrument.tick * HUNDRED) / HUNDRED
+    stop = advice.stop_loss
+    if stop is None or (price - stop) * sign <= 0:
+        stop = price - sign * step * config.default_stop_loss_percent
+    target = advice.take_profit
+    if target is None or (target - price) * sign <= 0:
+        target = price + sign * step * config.default_take_profit_percent
+    return instrument.round_price(stop), instrument.round_price(target)
+
+
+async def _position_of_flow(work: UnitOfWork, execution: Execution) -> Position | None:
+    query = select(Position).where(
+        Position.flow_id == execution.flow_id, Position.symbol == execution.symbol, Position.status == PositionStatus.OPEN
+    )
+    return await work.session.scalar(query.limit(1))
+
+
+def _order_document(order: Order) -> dict[str, object]:
+    return {
+        "id": order.id,
+        "side": order.side.value,
+        "quantity": order.quantity,
+        "average_fill_price": order.average_fill_price,
+        "fees": order.total_fees,
+        "status": order.status.value,
+    }

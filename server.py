@@ -1,0 +1,287 @@
+"""Tradewind's composition root and command line: `python server.py [command]`, `serve` when none is given."""
+
+import argparse
+import contextlib
+import getpass
+import json
+import logging
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import uvicorn
+import uvloop
+from pydantic import SecretStr, ValidationError
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from domain import composition
+from domain.accounts.service import ensure_superuser, register
+from domain.kernel.errors import DomainError, ErrorCode
+from domain.runtime.logging import configure_logging
+from domain.runtime.operation import Operation
+from domain.runtime.runtime import Runtime
+from domain.runtime.settings import Settings
+from migrations import upgrade
+from resolvers.demo.command import ARGUMENTS as DEMO_ARGUMENTS
+from resolvers.demo.command import demo
+from resolvers.graphiql_page import graphiql_routes
+from resolvers.graphql import graphql_routes, print_schema
+from resolvers.http import http_middleware
+from resolvers.realtime.routes import realtime_routes
+from resolvers.rest.api_v1 import API_V1_ROWS
+from resolvers.rest.openapi import openapi
+from resolvers.rest.routes import VERSION, rest_routes
+from resolvers.rest.v1 import V1_ROWS
+from schema.rest.dialects import API_V1, V1
+from workers import main as worker_process
+from workers.background import Background
+from workers.catalogue import JOBS, timetable_entries
+
+GRACE_SECONDS = 3
+DEMO_EMAIL = "demo@tradewind.local"
+
+
+def build_app(settings: Settings) -> Starlette:
+    """Return the application with all doors; its lifespan composes the runtime, which is then `app.state.runtime`.
+
+    The database must have been migrated, and the settings must have a secret.
+    """
+    app = Starlette(middleware=http_middleware(settings), lifespan=partial(_lifespan, settings=settings))
+
+    def runtime() -> Runtime:
+        composed: Runtime = app.state.runtime
+        return composed
+
+    app.router.routes.extend(_routes(runtime, settings))
+    return app
+
+
+def _routes(runtime: Callable[[], Runtime], settings: Settings) -> list[BaseRoute]:
+    return [
+        *graphql_routes(runtime, settings),
+        *graphiql_routes(),
+        *realtime_routes(runtime),
+        *rest_routes(runtime),  # last: they answer every other path with the error of their dialect
+    ]
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Starlette, settings: Settings) -> AsyncIterator[None]:
+    runtime = await composition.compose(settings)
+    try:
+        app.state.runtime = runtime
+        background = _background(runtime)
+        await composition.start(runtime)
+        try:
+            await background.start()
+            yield
+        finally:
+            await background.stop(GRACE_SECONDS)
+    finally:
+        await composition.dispose(runtime)
+
+
+def _background(runtime: Runtime) -> Background:
+    return Background(runtime, JOBS, timetable_entries(runtime.settings), runs_jobs=runtime.settings.runs_jobs_itself)
+
+
+class Server(uvicorn.Server):
+    """Says where it can be reached once it can be."""
+
+    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self._announcement, flush=True)
+
+
+def serve(settings: Settings, _arguments: argparse.Namespace) -> None:
+    """Bring the database up to date, then answer requests until SIGTERM or SIGINT."""
+    settings = settings.with_secret()
+    config = uvicorn.Config(
+        build_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    listener = config.bind_socket()  # an address in use is found out before anything is touched
+    upgrade(settings.effective_database_url)
+    password = uvloop.run(_prepare(settings))
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped cleanly
+        Server(config, _announcement(settings, listener.getsockname()[1], password)).run(sockets=[listener])
+
+
+async def _prepare(settings: Settings) -> str | None:
+    # Finds out what is wrong with the settings before the server listens; returns the demo account's password if there is one.
+    try:
+        runtime = await composition.compose(settings)
+        _background(runtime)
+    except ValueError as refusal:
+        raise SystemExit(f"Cannot start: {refusal}") from None
+    try:
+        await ensure_superuser(runtime.operation())
+        return await DemoPassword(settings).account(runtime.operation()) if settings.environment == "development" else None
+    except DomainError as refusal:
+        raise SystemExit(f"Cannot start: {refusal.message}") from None
+    finally:
+        await composition.dispose(runtime)
+
+
+class DemoPassword:
+    """The password of the account to look around with, kept in VAR_DIR from the first start on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.var_dir / "demo_login"
+
+    async def account(self, operation: Operation) -> str | None:
+        """Make the account unless there is one; None if somebody has registered under its address with a password of their own."""
+        kept = self._read()
+        password = kept or secrets.token_hex(8)
+        if not kept:
+            self._write(password)  # before the account: one whose password nobody knows would stay
+        try:
+            await register(operation, DEMO_EMAIL, password, "Demo", "Trader")
+        except DomainError as refusal:
+            if refusal.code is not ErrorCode.EMAIL_TAKEN:
+                raise
+            if not kept:
+                self._path.unlink()
+            return kept
+        return password
+
+    def _read(self) -> str | None:
+        return self._path.read_text().strip() if self._path.exists() else None
+
+    def _write(self, password: str) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch(mode=0o600)
+        self._path.write_text(f"{password}\n")
+
+
+def _announcement(settings: Settings, port: int, password: str | None) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{port}"
+    lines = [
+        f"  GraphQL    {url}/graphql   (GraphiQL in a browser)",
+        f"  REST       {url}/api/v1 and {url}/v1",
+        f"  Socket.IO  {url}/socket.io",
+    ]
+    if password:
+        lines.append(f"  Log in as  {DEMO_EMAIL}   password {password}")
+    return "\n".join(["", f"Tradewind answers at {url}", *lines, ""])
+
+
+def work(settings: Settings, _arguments: argparse.Namespace) -> None:
+    upgrade(settings.effective_database_url)
+    try:
+        worker_process.run(settings.with_secret())
+    except ValueError as refusal:
+        raise SystemExit(f"Cannot start: {refusal}") from None
+
+
+def migrate(settings: Settings, _arguments: argparse.Namespace) -> None:
+    upgrade(settings.effective_database_url)
+
+
+def show_schema(_settings: Settings, _arguments: argparse.Namespace) -> None:
+    print(print_schema(), end="")
+
+
+def show_openapi(_settings: Settings, arguments: argparse.Namespace) -> None:
+    dialect, rows = {"api_v1": (API_V1, API_V1_ROWS), "v1": (V1, V1_ROWS)}[arguments.dialect]
+    print(json.dumps(openapi(dialect, rows, VERSION), indent=2))
+
+
+def create_admin(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Make a superuser; the password is asked for unless ADMIN_PASSWORD is set."""
+    password = settings.admin_password or SecretStr(getpass.getpass("Password: "))
+    settings = settings.model_copy(update={"admin_email": arguments.email, "admin_password": password})
+    upgrade(settings.effective_database_url)
+    uvloop.run(_create_admin(settings))
+
+
+async def _create_admin(settings: Settings) -> None:
+    runtime = await composition.compose(settings)
+    try:
+        made = await ensure_superuser(runtime.operation())
+    except DomainError as refusal:
+        raise SystemExit(refusal.message) from None
+    finally:
+        await composition.dispose(runtime)
+    if made is None:
+        raise SystemExit(f"There is an account with the address {settings.admin_email} already")
+    print(f"{made.email} is a superuser")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word of the command line; `arguments` are what follows it, by name, as argparse takes them."""
+
+    run: Callable[[Settings, argparse.Namespace], None]
+    help: str
+    arguments: tuple[tuple[str, dict[str, object]], ...] = ()
+
+
+COMMANDS = {
+    "serve": Command(serve, "answer requests (the default)"),
+    "worker": Command(work, "do jobs from the broker in a process of its own"),
+    "migrate": Command(migrate, "bring the database up to date"),
+    "schema": Command(show_schema, "print the GraphQL schema"),
+    "openapi": Command(show_openapi, "print the OpenAPI document of a REST dialect", (("dialect", {"choices": ["api_v1", "v1"]}),)),
+    "create-admin": Command(create_admin, "make a superuser", (("email", {"help": "its address"}),)),
+    "demo": Command(demo, "show a run of the documented sample flow, or many over a recorded market", DEMO_ARGUMENTS),
+}
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        "server.py",
+        description="Tradewind: flows, analysts, risk rules and orders behind GraphQL, REST and Socket.IO.",
+        epilog=_settings_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=serve)
+    commands = parser.add_subparsers(title="commands", metavar="command")
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.help, description=command.help)
+        for argument, options in command.arguments:
+            subparser.add_argument(argument, **options)  # type: ignore[arg-type]
+        subparser.set_defaults(run=command.run)
+    arguments = parser.parse_args(words)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SystemExit("Cannot start:\n" + "\n".join(_complaint(detail["loc"], detail["msg"]) for detail in error.errors())) from None
+    configure_logging(settings.log_format, settings.log_level)
+    for talkative in ("uvicorn.error", "pika"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    arguments.run(settings, arguments)
+
+
+def _complaint(location: tuple[int | str, ...], message: str) -> str:
+    return f"  {'.'.join(str(part).upper() for part in location) or 'settings'}: {message.removeprefix('Value error, ')}"
+
+
+def _settings_help() -> str:
+    lines = ["settings, from the environment:"]
+    for name, field in Settings.model_fields.items():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        given = "" if default in (None, "") else f" [{default}]"
+        lines.append(f"  {name.upper():<28}{field.description}{given}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+import asyncio
+from decimal import Decimal
+from types import TracebackType
+
+import pytest
+from sqlalchemy import select
+
+from domain.analysts.models import Conversation, Decision, Message, VoteRow
+from domain.flows.lease import Hold, LostLease, revive_silent_runs, take
+from domain.flows.models import ExecutionSnapshot, ExecutionStatus, FlowMode, StepStatus
+from domain.flows.running import run_execution
+from domain.flows.service import get_flow
+from domain.kernel.clock import ManualClock
+from domain.kernel.errors import ErrorCode
+from domain.market.market import Market
+from domain.risk.models import RiskVerdict
+from domain.risk.service import create_rule
+from domain.runtime.operation import Operation
+from domain.runtime.runtime import Runtime
+from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.models import Fill, OrderPurpose, OrderStatus, PaperOrder, Position, PositionStatus
+from domain.wallets.ledger import verify_ledger
+from domain.wallets.service import default_wallet
+from tests.databases import both_databases
+from tests.domain.flows.runs import events, executions, new_flow, orders, record, run, trigger
+from tests.market_script import ScriptedSource
+
+
+async def assert_books_are_right(user: Operation) -> None:
+    async with user.reading() as work:
+        wallet = await default_wallet(work, user.caller.id)
+        assert await verify_ledger(work, wallet.id) == []
+
+
+@both_databases
+async def test_run_goes_from_market_to_position(ada: Operation) -> None:
+    flow = await new_flow(ada)
+    done = await run(ada, flow)
+    assert done.execution.status is ExecutionStatus.COMPLETED
+    assert [step.status for step in done.steps] == [StepStatus.COMPLETED] * 4
+    assert done.execution.result is not None
+    assert done.execution.result["action"] == "buy"
+    (order,) = await orders(ada)
+    assert (order.status, order.purpose, order.execution_id) == (OrderStatus.FILLED, OrderPurpose.ENTRY, done.execution.id)
+    assert order.quantity == Decimal("0.002")  # 100 USDT at 50 000
+    async with ada.reading() as work:
+        position = await work.session.scalar(select(Position).where(Position.id == order.position_id))
+        votes = (await work.session.scalars(select(VoteRow).where(VoteRow.execution_id == done.execution.id))).all()
+        roles = (await work.session.scalars(select(Decision.agent_role).order_by(Decision.id))).all()
+        messages = (await work.session.scalars(select(Message).order_by(Message.seq))).all()
+        conversation = await work.session.scalar(select(Conversation))
+        snapshot = await work.session.get(ExecutionSnapshot, done.execution.id)
+    assert position is not None
+    assert position.stop_loss and order.average_fill_price and position.take_profit
+    assert position.stop_loss < order.average_fill_price < position.take_profit
+    assert [vote.member for vote in votes] == [1, 2, 3, 4, 5]
+    assert roles == ["market_analyst", "pre_trade_evaluator", "risk_rules_engine"]
+    assert [message.seq for message in messages] == [1, 2, 3, 4, 5]
+    assert conversation is not None and conversation.outcome["executed"] is True
+    assert conversation.swarm_vote["total_agents"] == 5
+    assert snapshot is not None and len(snapshot.fingerprint) == 64
+    await assert_books_are_right(ada)
+
+
+async def test_progress_is_told_in_the_documented_steps(ada: Operation) -> None:
+    flow = await new_flow(ada)
+    done = await run(ada, flow)
+    told = [event.payload for event in await events(ada, "execution.updated")]
+    assert [update["progress_percent"] for update in told] == [0, 10, 30, 60, 90, 100]
+    assert [update["status"] for update in told] == ["PENDING", "RUNNING", "RUNNING", "RUNNING", "RUNNING", "COMPLETED"]
+    assert told[2] == {
+        "execution_id": done.execution.id,
+        "flow_id": flow.id,
+        "status": "RUNNING",
+        "current_step": 1,
+        "step_name": "AI Swarm Analyzing",
+        "progress_percent": 30,
+        "message": "Running market analysis with AI agents...",
+    }
+    assert told[-1]["message"] == "Trade BUY executed successfully"
+
+
+async def test_statistics_count_a_run_once(ada: Operation, source: ScriptedSource) -> None:
+    flow = await new_flow(ada)
+    await run(ada, flow)
+    source.silent = True
+    await run(ada, flow)
+    async with ada.reading() as work:
+        counted = await get_flow(work, flow.id)
+    assert (counted.total_executions, counted.successful_executions) == (2, 1)
+
+
+async def test_second_signal_the_same_way_holds_the_position(ada: Operation) -> None:
+    flow = await new_flow(ada)
+    await run(ada, flow)
+    again = await run(ada, flow)
+    assert again.execution.result is not None
+    assert again.execution.result["action"] == "hold"
+    assert "already holds" in again.execution.result["reasoning"]
+    assert len(await orders(ada)) == 1
+
+
+async def test_opposite_signal_closes_and_turns_the_position(ada: Operation, source: ScriptedSource, clock: ManualClock) -> None:
+    flow = await new_flow(ada)
+    await run(ada, flow)
+    source.slope = Decimal(-60)
+    clock.advance(hours=1)
+    await run(ada, flow)
+    first, closing, second = await orders(ada)
+    assert [order.side.value for order in (first, closing, second)] == ["buy", "sell", "sell"]
+    assert closing.purpose is OrderPurpose.REVERSE_SIGNAL
+    assert closing.quantity == first.quantity
+    async with ada.reading() as work:
+        positions = (await work.session.scalars(select(Position).order_by(Position.id))).all()
+        counted = await get_flow(work, flow.id)
+    assert [position.status for position in positions] == [PositionStatus.CLOSED, PositionStatus.OPEN]
+    assert positions[0].exit_reason is OrderPurpose.REVERSE_SIGNAL
+    assert counted.total_pnl_usd == positions[0].realized_pnl < 0  # the same price, so fees and slippage are lost
+    await assert_books_are_right(ada)
+
+
+async def test_unsure_analysis_ends_in_a_hold_with_its_reason(ada: Operation) -> None:
+    flow = await new_flow(ada, pre_trade_min_confidence=1)
+    done = await run(ada, flow)
+    assert done.execution.status is ExecutionStatus.COMPLETED
+    assert [step.status for step in done.steps[2:]] == [StepStatus.SKIPPED, StepStatus.COMPLETED]
+    assert done.execution.result is not None and done.execution.result["action"] == "hold"
+    assert await orders(ada) == []
+    assert (await events(ada, "execution.updated"))[-1].payload["progress_percent"] == 100
+
+
+async def test_broken_risk_rule_ends_in_a_hold_with_a_stored_verdict(ada: Operation) -> None:
+    async with ada.unit_of_work() as work:
+        rule = await create_rule(work, "Small", "max_position_size", {"max_usd": 50})
+    flow = await new_flow(ada)
+    done = await run(ada, flow)
+    assert done.execution.status is ExecutionStatus.COMPLETED
+    assert done.execution.error is not None and done.execution.error["code"] == "RISK_LIMIT_EXCEEDED"
+    assert await orders(ada) == []
+    async with ada.reading() as work:
+        (verdict,) = (await work.session.scalars(select(RiskVerdict))).all()
+    assert (verdict.rule_id, verdict.passed, verdict.execution_id) == (rule.id, False, done.execution.id)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price", "code"), [("NL_DAY_AHEAD", "-12.5", "PRICE_NOT_POSITIVE"), ("BTC/USDT", "99000000", "QUANTITY_TOO_SMALL")]
+)
+async def test_size_that_makes_no_order_is_refused_with_its_code(
+    ada: Operation, source: ScriptedSource, symbol: str, price: str, code: str
+) -> None:
+    source.price_now, source.slope = Decimal(price), Decimal(price).copy_abs() / 500
+    done = await run(ada, await new_flow(ada, symbol=symbol))
+    assert done.execution.status is ExecutionStatus.COMPLETED
+    assert done.execution.error is not None and done.execution.error["code"] == code
+    assert await orders(ada) == []
+
+
+async def test_quantity_trades_at_a_negative_price_and_the_books_add_up(ada: Operation, source: ScriptedSource) -> None:
+    source.price_now, source.slope = Decimal("-12.5"), Decimal("0.25")
+    done = await run(ada, await new_flow(ada, symbol="NL_DAY_AHEAD"), order_quantity_override=Decimal(5))
+    assert done.execution.result is not None and done.execution.result["action"] == "buy"
+    await assert_books_are_right(ada)
+
+
+async def test_override_holds_for_one_run_and_quantity_beats_money(ada: Operation) -> None:
+    flow = await new_flow(ada)
+    await run(ada, flow, order_quantity_override=Decimal("0.003"), order_size_usd_override=Decimal(900))
+    assert [order.quantity for order in await orders(ada)] == [Decimal("0.003")]
+    other = await new_flow(ada)
+    await run(ada, other, order_size_usd_override=Decimal(200))
+    assert (await orders(ada))[1].quantity == Decimal("0.004")
+
+
+async def test_silent_market_fails_the_run_and_says_why(ada: Operation, source: ScriptedSource) -> None:
+    source.silent = True
+    done = await run(ada, await new_flow(ada))
+    assert done.execution.status is ExecutionStatus.FAILED
+    assert done.execution.error == {"code": "MARKET_UNAVAILABLE", "message": "The scripted market is silent"}
+    assert {step.status for step in done.steps} == {StepStatus.FAILED}
+    last = (await events(ada, "execution.updated"))[-1].payload
+    assert (last["status"], last["progress_percent"]) == ("FAILED", 0)
+    assert last["error"]["code"] == ErrorCode.MARKET_UNAVAILABLE.value
+
+
+async def test_solo_run_asks_one_analyst(ada: Operation) -> None:
+    done = await run(ada, await new_flow(ada, mode=FlowMode.SOLO))
+    async with ada.reading() as work:
+        votes = (await work.session.scalars(select(VoteRow))).all()
+    assert len(votes) == 1
+    assert done.execution.status is ExecutionStatus.COMPLETED
+
+
+async def test_message_for_a_run_that_has_ended_does_nothing(ada: Operation) -> None:
+    done = await run(ada, await new_flow(ada))
+    before = await events(ada)
+    await run_execution(ada.runtime.operation(), done.execution.id)
+    assert await events(ada) == before
+
+
+class Crash(BaseException):
+    """Stands for a SIGKILL: no handler of the domain catches it."""
+
+
+def crash_after(runtime: Runtime, commits: int) -> None:
+    """Let the process die right after so many writing transactions have been committed."""
+    left = commits
+
+    class DyingWork(UnitOfWork):
+        async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+            nonlocal left
+            await super().__aexit__(kind, error, trace)
+            left -= 1
+            if left == 0:
+                raise Crash
+
+    runtime.unit_of_work = lambda operation: DyingWork(operation, runtime.database.writing(), writes=True)  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("commits", range(1, 11))
+async def test_run_killed_after_any_commit_is_finished_by_the_next_worker(
+    ada: Operation, trading: Runtime, clock: ManualClock, commits: int
+) -> None:
+    execution_id = await trigger(ada, await new_flow(ada))
+    crash_after(trading, commits)
+    with pytest.raises(Crash):
+        await run_execution(trading.operation(), execution_id)
+    del trading.unit_of_work
+    clock.advance(seconds=30)
+    await revive_silent_runs(trading.operation())
+    await run_execution(trading.operation(), execution_id)
+    done = await record(ada, execution_id)
+    assert done.execution.status is ExecutionStatus.COMPLETED, done.execution.error
+    assert done.execution.result is not None and done.execution.result["action"] == "buy"
+    assert len(await orders(ada)) == 1
+    async with ada.reading() as work:
+        assert len((await work.session.scalars(select(PaperOrder))).all()) == 1
+        assert len((await work.session.scalars(select(Fill))).all()) == 1
+        assert len((await work.session.scalars(select(VoteRow))).all()) == 5
+        assert len((await work.session.scalars(select(Message))).all()) == 5
+    await assert_books_are_right(ada)
+
+
+@both_databases
+async def test_two_workers_do_not_carry_the_same_run(ada: Operation, trading: Runtime) -> None:
+    execution_id = await trigger(ada, await new_flow(ada))
+    await asyncio.gather(*(run_execution(trading.operation(), execution_id) for _ in range(4)))
+    assert (await record(ada, execution_id)).execution.attempt == 1
+    assert len(await orders(ada)) == 1
+
+
+async def test_worker_that_lost_its_lease_cannot_write(ada: Operation, trading: Runtime, clock: ManualClock) -> None:
+    execution_id = await trigger(ada, await new_flow(ada))
+    first = await take(trading.operation(), execution_id)
+    assert first is not None
+    assert await take(trading.operation(), execution_id) is None
+    clock.advance(seconds=30)
+    second = await take(trading.operation(), execution_id)
+    assert second is not None and second.attempt == 2
+    with pytest.raises(LostLease):
+        async with Hold(trading.operation(), execution_id, first.attempt).unit_of_work():
+            pass
+
+
+async def test_each_silence_queues_a_run_once(ada: Operation, trading: Runtime, clock: ManualClock) -> None:
+    execution_id = await trigger(ada, await new_flow(ada))
+    await take(trading.operation(), execution_id)
+    assert await revive_silent_runs(trading.operation()) == 0
+    clock.advance(seconds=30)
+    assert await revive_silent_runs(trading.operation()) == 1
+    assert await revive_silent_runs(trading.operation()) == 0
+
+
+async def test_analysts_see_only_closed_candles(ada: Operation, trading: Runtime) -> None:
+    done = await run(ada, await new_flow(ada))
+    async with ada.reading() as work:
+        snapshot = await work.session.get(ExecutionSnapshot, done.execution.id)
+    assert snapshot is not None
+    assert snapshot.document["source"] == trading.use(Market).source
+    assert len(await executions(ada)) == 1

@@ -1,0 +1,14 @@
+"""Periodic work of trading: price open positions, fire stops, and settle orders whose fate is unknown."""
+
+from domain.trading.monitoring import monitor_positions
+
+from domain.runtime.settings import Settings
+from domain.trading.sending import resume_orders
+from workers.timetable import Entry
+
+
+def entries(settings: Settings) -> tuple[Entry, ...]:
+    return (
+        Entry("trading.monitor_positions", settings.position_monitor_seconds, monitor_positions),
+        Entry("trading.resume_orders", settings.tick_seconds, resume_orders),
+    )
