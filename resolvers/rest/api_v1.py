@@ -1,0 +1,115 @@
+"""Every route under /api/v1, one row each."""
+
+from domain.accounts import service as accounts
+from domain.exchanges.venue import Side
+from domain.flows import service as flows
+from domain.flows import triggering
+from domain.kernel.errors import ErrorCode
+from domain.market import service as market
+from domain.risk import service as risk
+from domain.trading import closing, exposure, monitoring, records
+from domain.trading import service as trading
+from domain.trading.closing import PositionClosed
+from domain.trading.models import OrderPurpose
+from domain.trading.monitoring import PositionMonitored
+from resolvers.rest.endpoint import Call, bind
+from resolvers.rest.flows import trigger_and_wait
+from schema.rest.accounts import (
+    ForgotPasswordBody,
+    LoginBody,
+    LogoutBody,
+    ProfileBody,
+    ProfileView,
+    RefreshBody,
+    RegisterBody,
+    RegisteredView,
+    ResetPasswordBody,
+    TokensView,
+)
+from schema.rest.dialects import API_V1
+from schema.rest.flows import DecisionView, ExecutionView, FlowView
+from schema.rest.market import IndicatorsView, OHLCView, PriceView, TickerView
+from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
+from schema.rest.trading import OrderBody, OrderView, PositionView, ProtectionBody
+
+AUTH = [
+    Call("POST", "/auth/register", accounts.register, RegisteredView, status=201, public=True, body=RegisterBody),
+    Call("POST", "/auth/login", accounts.log_in, TokensView, public=True, body=LoginBody),
+    Call("POST", "/auth/refresh", accounts.refresh, TokensView, public=True, body=RefreshBody),
+    Call("POST", "/auth/logout", accounts.log_out, body=LogoutBody | None, answer={"message": "Successfully logged out"}),
+    Call("GET", "/auth/verify-email", accounts.verify_email, public=True, answer={"message": "Email verified successfully"}),
+    Call(
+        "POST",
+        "/auth/forgot-password",
+        accounts.forgot_password,
+        public=True,
+        body=ForgotPasswordBody,
+        answer={"message": "If an account has this address, a link to set a new password is on its way"},
+    ),
+    Call(
+        "POST",
+        "/auth/reset-password",
+        accounts.reset_password,
+        public=True,
+        body=ResetPasswordBody,
+        answer={"message": "Password has been reset"},
+    ),
+]
+
+USERS = [
+    Call("GET", "/users/me", accounts.get_me, ProfileView),
+    Call("PUT", "/users/me", accounts.update_me, ProfileView, body=ProfileBody),
+    Call("DELETE", "/users/me", accounts.delete_me, answer={"message": "User deleted successfully"}),
+]
+
+FLOWS = [
+    Call("POST", "/flows", flows.create_flow, FlowView, status=201),
+    Call("GET", "/flows", flows.list_flows, list[FlowView]),
+    Call("GET", "/flows/{flow_id}", flows.get_flow, FlowView),
+    Call("PATCH", "/flows/{flow_id}", flows.update_flow, FlowView),
+    Call("DELETE", "/flows/{flow_id}", flows.delete_flow, status=204),
+    Call("POST", "/flows/{flow_id}/start", triggering.start_flow, FlowView),
+    Call("POST", "/flows/{flow_id}/stop", triggering.stop_flow, FlowView),
+    Call("POST", "/flows/{flow_id}/trigger", trigger_and_wait, ExecutionView),
+    Call("GET", "/flows/{flow_id}/executions", flows.list_flow_executions, list[ExecutionView]),
+    Call("GET", "/flows/executions/all", flows.list_executions, list[ExecutionView]),
+    Call("GET", "/flows/executions/{execution_id}", flows.get_execution, ExecutionView),
+    Call("DELETE", "/flows/executions/{execution_id}", flows.delete_execution, status=204),
+    Call("DELETE", "/flows/executions", flows.delete_executions, status=204),
+    Call("GET", "/flows/agent-decisions/all", flows.list_decisions, list[DecisionView]),
+]
+
+# A symbol may hold a slash as it stands, encoded, or left out.
+UNKNOWN_IS_404 = {ErrorCode.UNKNOWN_SYMBOL: 404}
+MARKET = [
+    Call("GET", "/market/ohlc/{symbol:path}", market.get_ohlc, OHLCView, public=True, statuses=UNKNOWN_IS_404),
+    Call("GET", "/market/ticker/{symbol:path}", market.get_ticker, TickerView, public=True, statuses=UNKNOWN_IS_404),
+    Call("GET", "/market/price/{symbol:path}", market.get_price, PriceView, public=True, statuses=UNKNOWN_IS_404),
+    Call("GET", "/market/indicators/{symbol:path}", market.get_indicators, IndicatorsView, public=True, statuses=UNKNOWN_IS_404),
+]
+
+ORDERS = [
+    Call("POST", "/orders", records.place_and_read, OrderView, status=201, body=OrderBody),
+    Call("GET", "/orders", records.order_records, list[OrderView]),
+    Call("GET", "/orders/{order_id}", records.order_record, OrderView),
+]
+
+POSITIONS = [
+    Call("GET", "/positions", trading.list_positions, list[PositionView]),
+    Call("GET", "/positions/{position_id}", trading.get_position, PositionView),
+    Call("PATCH", "/positions/{position_id}", monitoring.update_position, PositionView, body=ProtectionBody),
+    Call("POST", "/positions/{position_id}/close", closing.close_position, PositionClosed, given={"reason": OrderPurpose.MANUAL_CLOSE}),
+    Call("POST", "/positions/{position_id}/monitor", monitoring.monitor_position, PositionMonitored),
+]
+
+RISK_RULES = [
+    Call("POST", "/risk-rules", risk.create_rule, RuleView, status=201, body=RuleBody),
+    Call("GET", "/risk-rules", risk.list_rules, list[RuleView]),
+    Call("GET", "/risk-rules/validate", exposure.validate_trade, ValidationView, types={"side": Side}),
+    Call("GET", "/risk-rules/{rule_id}", risk.get_rule, RuleView),
+    Call("PATCH", "/risk-rules/{rule_id}", risk.update_rule, RuleView, body=RuleChangesBody),
+    Call("DELETE", "/risk-rules/{rule_id}", risk.delete_rule, status=204),
+]
+
+CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES]
+API_V1_ROWS = bind(CALLS, API_V1)

@@ -1,0 +1,27 @@
+"""Flow routes that are more than one call: trigger with `Prefer: wait`."""
+
+import re
+from typing import Annotated
+
+from domain.flows.service import ExecutionRecord
+from domain.flows.triggering import TriggerOptions, trigger_flow, wait_for_execution
+from domain.runtime.operation import Operation
+from resolvers.rest.endpoint import Answer, Header
+
+
+async def trigger_and_wait(
+    operation: Operation, flow_id: str, body: TriggerOptions | None = None, prefer: Annotated[str | None, Header("Prefer")] = None
+) -> Answer:
+    """Start one run of a flow and answer with it as it stands; `Prefer: wait=30` waits up to that many seconds for its end."""
+    async with operation.unit_of_work() as work:
+        record: ExecutionRecord = await trigger_flow(work, flow_id, body)
+    seconds = _wait_of(prefer)
+    if seconds is None:
+        return Answer(record)
+    record = await wait_for_execution(operation, record.execution.id, seconds)
+    return Answer(record, headers={"Preference-Applied": f"wait={seconds:g}"})
+
+
+def _wait_of(prefer: str | None) -> float | None:
+    found = re.search(r"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])", prefer or "")
+    return min(float(found[1]), 30.0) if found else None

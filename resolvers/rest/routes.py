@@ -1,0 +1,59 @@
+"""All REST routes of the server: both dialects, their API documents, and the two pages outside of them."""
+
+from functools import cache
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from domain.kernel.clock import to_wire
+from resolvers.rest.api_v1 import API_V1_ROWS
+from resolvers.rest.endpoint import RuntimeGetter, json_response, route_of
+from resolvers.rest.inputs import JSON_TYPE
+from resolvers.rest.openapi import openapi
+from resolvers.rest.v1 import V1_ROWS
+from schema.rest.dialects import API_V1, V1
+from schema.rest.rendering import to_json
+
+APP = "Tradewind"
+VERSION = "0.1.0"
+
+
+def rest_routes(runtime: RuntimeGetter) -> list[BaseRoute]:
+    """Return the routes; `runtime` is asked at each request, since the server composes it only when it starts.
+
+    Mount other routes under /api/v1 or /v1 before these: the last two answer every path of their dialect.
+    """
+
+    async def root(_request: Request) -> Response:
+        return json_response({"app": APP, "version": VERSION, "status": "running"})
+
+    async def health(_request: Request) -> Response:
+        return json_response({"status": "healthy", "app": APP, "version": VERSION, "timestamp": to_wire(runtime().clock.now())})
+
+    return [
+        Route("/", root),
+        Route("/health", health),
+        Route(API_V1.openapi_path, _api_v1_document),
+        Route(V1.openapi_path, _v1_document),
+        route_of(API_V1_ROWS, API_V1, runtime),
+        route_of(V1_ROWS, V1, runtime),
+    ]
+
+
+@cache
+def _api_v1_text() -> bytes:
+    return to_json(openapi(API_V1, API_V1_ROWS, VERSION))
+
+
+@cache
+def _v1_text() -> bytes:
+    return to_json(openapi(V1, V1_ROWS, VERSION))
+
+
+async def _api_v1_document(_request: Request) -> Response:
+    return Response(_api_v1_text(), media_type=JSON_TYPE)
+
+
+async def _v1_document(_request: Request) -> Response:
+    return Response(_v1_text(), media_type=JSON_TYPE)

@@ -1,0 +1,28 @@
+"""Every route under /v1, one row each."""
+
+from domain.accounts import service as accounts
+from domain.trading import changing, records
+from resolvers.rest.endpoint import Call, bind
+from schema.rest.accounts import LoginBodyV1, LogoutBody, RefreshBody, RegisterBodyV1, SessionView, UserView
+from schema.rest.dialects import V1
+from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
+
+AUTH = [
+    Call("POST", "/auth/login", accounts.log_in, SessionView, public=True, body=LoginBodyV1, form=True),
+    Call("POST", "/auth/register", accounts.register, UserView, status=201, public=True, body=RegisterBodyV1),
+    Call("POST", "/auth/refresh", accounts.refresh, SessionView, public=True, body=RefreshBody, form=True),
+    Call("POST", "/auth/logout", accounts.log_out, body=LogoutBody | None, answer={"message": "Successfully logged out"}),
+    Call("GET", "/auth/me", accounts.get_me, UserView),
+]
+
+TRADING = [
+    Call("GET", "/trading/positions", records.net_positions, list[NetPositionView], bare=True),
+    Call("POST", "/trading/orders", records.place_and_read, TradeView, status=201, body=OrderBodyV1),
+    Call("GET", "/trading/orders", records.order_records, list[TradeView], types={"status": Filter}, defaults={"limit": 50}),
+    Call("GET", "/trading/orders/{order_id}", records.order_record, TradeView),
+    Call("PUT", "/trading/orders/{order_id}", changing.amend_order, TradeView, body=AmendBody),
+    Call("DELETE", "/trading/orders/{order_id}", changing.cancel_order, CancelledView),
+]
+
+CALLS = [*AUTH, *TRADING]
+V1_ROWS = bind(CALLS, V1)

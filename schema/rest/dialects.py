@@ -1,0 +1,138 @@
+"""The two REST dialects: where their routes live, and how each wraps lists and refusals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from domain.kernel.errors import DomainError, ErrorCode
+
+Headers = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with the input: `place` begins with body, query, path or header."""
+
+    type: str
+    place: tuple[str | int, ...]
+    message: str
+    input: object = None
+
+
+class InvalidInput(DomainError):
+    """The request does not have the shape that its route reads; nothing has been done."""
+
+    def __init__(self, errors: Sequence[FieldError], code: ErrorCode = ErrorCode.VALIDATION_ERROR) -> None:
+        first = errors[0]
+        where = ".".join(str(part) for part in first.place[1:])
+        super().__init__(code, f"{where}: {first.message}" if where else first.message)
+        self.errors = list(errors)
+
+
+class Dialect(Protocol):
+    """One vocabulary of REST."""
+
+    door: str
+    prefix: str
+    title: str
+    description: str
+    openapi_path: str
+    negotiates: bool
+
+    def status_of(self, code: ErrorCode) -> int: ...
+
+    def failure(self, error: DomainError, request_id: str) -> dict[str, Any]: ...
+
+    def page(self, items: list[Any], total: int, limit: int, offset: int) -> tuple[Any, Headers]: ...
+
+    def page_schema(self, items: dict[str, Any]) -> dict[str, Any]: ...
+
+    def failure_schema(self) -> dict[str, Any]: ...
+
+
+class ApiV1Dialect:
+    """Moniqo: `{"detail": …}`; lists as `{items, total, limit, offset, has_more}`."""
+
+    door = "api_v1"
+    prefix = "/api/v1"
+    title = "Tradewind API"
+    description = "Flows, analysts, orders and positions."
+    openapi_path = "/api/openapi.json"
+    negotiates = False
+
+    # What clients of this dialect read as a list of problems; every other refusal is one sentence.
+    _LISTED = frozenset({ErrorCode.VALIDATION_ERROR, ErrorCode.INVALID_JSON, ErrorCode.WEAK_PASSWORD})
+
+    def status_of(self, code: ErrorCode) -> int:
+        return code.api_v1
+
+    def failure(self, error: DomainError, request_id: str) -> dict[str, Any]:
+        if error.code not in self._LISTED:
+            return {"detail": error.message}
+        problems = error.errors if isinstance(error, InvalidInput) else [_problem_of(error)]
+        return {"detail": [{"type": p.type, "loc": list(p.place), "msg": p.message, "input": p.input} for p in problems]}
+
+    def page(self, items: list[Any], total: int, limit: int, offset: int) -> tuple[Any, Headers]:
+        return {"items": items, "total": total, "limit": limit, "offset": offset, "has_more": offset + len(items) < total}, {}
+
+    def page_schema(self, items: dict[str, Any]) -> dict[str, Any]:
+        count = {"type": "integer", "minimum": 0}
+        properties = {"items": {"type": "array", "items": items}, "total": count, "limit": count, "offset": count}
+        return _object({**properties, "has_more": {"type": "boolean"}})
+
+    def failure_schema(self) -> dict[str, Any]:
+        text: dict[str, Any] = {"type": "string"}
+        place = {"type": "array", "items": {"type": ["string", "integer"]}}
+        problem = _object({"type": text, "loc": place, "msg": text, "input": {}})
+        return _object({"detail": {"anyOf": [text, {"type": "array", "items": problem}]}})
+
+
+class V1Dialect:
+    """QuantEnergX: `{"error": {code, message, details}}`; lists as bare arrays with `X-Total-Count`."""
+
+    door = "v1"
+    prefix = "/v1"
+    title = "Tradewind energy API"
+    description = "Energy trading in the QuantEnergX dialect."
+    openapi_path = "/v1/openapi.json"
+    negotiates = True
+
+    def status_of(self, code: ErrorCode) -> int:
+        return code.v1
+
+    def failure(self, error: DomainError, request_id: str) -> dict[str, Any]:
+        details: dict[str, Any] = {**error.details, "request_id": request_id}
+        if isinstance(error, InvalidInput):
+            details["errors"] = [_dotted(problem) for problem in error.errors]
+        elif error.code is ErrorCode.VALIDATION_ERROR and "errors" not in details:
+            details["errors"] = [_dotted(_problem_of(error))]
+        return {"error": {"code": error.code.value, "message": error.message, "details": details}}
+
+    def page(self, items: list[Any], total: int, limit: int, offset: int) -> tuple[Any, Headers]:
+        return items, {"X-Total-Count": str(total)}
+
+    def page_schema(self, items: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "array", "items": items}
+
+    def failure_schema(self) -> dict[str, Any]:
+        code = {"type": "string", "enum": [code.value for code in ErrorCode]}
+        return _object({"error": _object({"code": code, "message": {"type": "string"}, "details": {"type": "object"}})})
+
+
+API_V1: Dialect = ApiV1Dialect()
+V1: Dialect = V1Dialect()
+
+
+def _problem_of(error: DomainError) -> FieldError:
+    field = error.details.get("field")
+    place = ("body", *str(field).split(".")) if field else ("body",)
+    kind = "value_error" if error.code is ErrorCode.VALIDATION_ERROR else error.code.value.lower()
+    return FieldError(kind, place, error.message)
+
+
+def _dotted(problem: FieldError) -> dict[str, str]:
+    return {"field": ".".join(str(part) for part in problem.place[1:]), "message": problem.message, "type": problem.type}
+
+
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "required": list(properties)}

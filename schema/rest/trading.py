@@ -1,0 +1,242 @@
+"""Orders and positions in the vocabulary of `/api/v1`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field
+
+from domain.exchanges.venue import OrderType, Side, TimeInForce
+from domain.trading.models import Position
+from domain.trading.monitoring import UNSET, Unset
+from domain.trading.placing import OrderRequest
+from domain.trading.positions import risk_level
+from domain.trading.records import OrderRecord
+
+Amount = Annotated[Decimal, Field(gt=0)]
+Symbol = Annotated[str, Field(min_length=1, max_length=40)]
+ClientOrderId = Annotated[str, Field(min_length=1, max_length=64)]
+AnyCase = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderBody:
+    """`user_wallet_id` may be left out: the caller's first active wallet is used."""
+
+    symbol: Symbol
+    side: Side
+    order_type: OrderType = OrderType.MARKET
+    quantity: Amount
+    price: Amount | None = None
+    stop_price: Amount | None = None
+    time_in_force: Annotated[TimeInForce, AnyCase] = TimeInForce.GTC
+    user_wallet_id: Annotated[str, Field(max_length=40)] | None = None
+    client_order_id: ClientOrderId | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "request": OrderRequest(
+                symbol=self.symbol,
+                side=self.side,
+                order_type=self.order_type,
+                quantity=self.quantity,
+                price=self.price,
+                stop_price=self.stop_price,
+                time_in_force=self.time_in_force,
+                wallet_id=self.user_wallet_id,
+                client_order_id=self.client_order_id,
+            )
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FillView:
+    """One trade at the venue."""
+
+    fill_id: str
+    amount: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    timestamp: datetime
+    trade_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionView:
+    """One change of status, with its reason."""
+
+    status: str
+    timestamp: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order; `total_fees` is in `fee_currency`."""
+
+    id: str
+    user_id: str
+    user_wallet_id: str
+    symbol: str
+    side: str
+    order_type: str
+    time_in_force: str
+    status: str
+    requested_amount: Decimal
+    filled_amount: Decimal
+    remaining_amount: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    average_fill_price: Decimal | None
+    total_fees: Decimal
+    fee_currency: str
+    client_order_id: str
+    external_order_id: str | None
+    position_id: str | None
+    flow_id: str | None
+    execution_id: str | None
+    fills: list[FillView]
+    status_history: list[TransitionView]
+    created_at: datetime
+    updated_at: datetime | None
+    submitted_at: datetime | None
+    closed_at: datetime | None
+
+    @classmethod
+    def of(cls, record: OrderRecord) -> Self:
+        order = record.order
+        return cls(
+            id=order.id,
+            user_id=order.user_id,
+            user_wallet_id=order.wallet_id,
+            symbol=order.symbol,
+            side=order.side.value,
+            order_type=order.order_type.value,
+            time_in_force=order.time_in_force.value,
+            status=order.status.value,
+            requested_amount=order.quantity,
+            filled_amount=order.filled_quantity,
+            remaining_amount=order.remaining_quantity,
+            limit_price=order.price,
+            stop_price=order.stop_price,
+            average_fill_price=order.average_fill_price,
+            total_fees=order.total_fees,
+            fee_currency=order.fee_currency,
+            client_order_id=order.client_order_id,
+            external_order_id=order.venue_order_id,
+            position_id=order.position_id,
+            flow_id=order.flow_id,
+            execution_id=order.execution_id,
+            fills=[
+                FillView(fill.id, fill.quantity, fill.price, fill.fee, fill.fee_currency, fill.executed_at, fill.venue_trade_id)
+                for fill in record.fills
+            ],
+            status_history=[TransitionView(change.status.value, change.created_at, change.reason) for change in record.transitions],
+            created_at=order.created_at,
+            updated_at=order.updated_at,
+            submitted_at=order.submitted_at,
+            closed_at=order.closed_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionBody:
+    """What is left out or null stays as it is."""
+
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+
+    def arguments(self) -> dict[str, Decimal | Unset]:
+        return {
+            "stop_loss": UNSET if self.stop_loss is None else self.stop_loss,
+            "take_profit": UNSET if self.take_profit is None else self.take_profit,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """A position of one flow, or of all manual orders; money is in `currency`."""
+
+    id: str
+    user_id: str
+    user_wallet_id: str
+    flow_id: str | None
+    symbol: str
+    side: str
+    status: str
+    currency: str
+    entry: dict[str, Any]
+    current: dict[str, Any]
+    risk_management: dict[str, Any]
+    exit: dict[str, Any] | None
+    created_at: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    updated_at: datetime | None
+
+    @classmethod
+    def of(cls, position: Position) -> Self:
+        held = int(((position.closed_at or position.priced_at) - position.created_at).total_seconds() // 60)
+        return cls(
+            id=position.id,
+            user_id=position.user_id,
+            user_wallet_id=position.wallet_id,
+            flow_id=position.flow_id,
+            symbol=position.symbol,
+            side=position.side.value,
+            status=position.status.value,
+            currency=position.currency,
+            entry={
+                "order_id": position.entry_order_id,
+                "quantity": position.entry_quantity,
+                "price": position.entry_price,
+                "value_usd": position.entry_value,
+                "timestamp": position.created_at,
+                "fees": position.entry_fees,
+                "fee_currency": position.currency,
+                "leverage": 1,
+                "ai_reasoning": position.reasoning,
+                "ai_confidence": position.confidence,
+            },
+            current={
+                "quantity": position.quantity,
+                "price": position.current_price,
+                "value": position.value,
+                "unrealized_pnl": position.unrealized_pnl,
+                "unrealized_pnl_percent": position.unrealized_pnl_percent,
+                "risk_level": risk_level(position.unrealized_pnl_percent),
+                "time_held_minutes": held,
+                "high_water_mark": position.high_water_mark,
+                "low_water_mark": position.low_water_mark,
+                "last_updated": position.priced_at,
+            },
+            risk_management={
+                "stop_loss": position.stop_loss,
+                "take_profit": position.take_profit,
+                "initial_stop_loss": position.initial_stop_loss,
+                "initial_take_profit": position.initial_take_profit,
+            },
+            exit=None if position.closed_at is None else _exit_of(position, held),
+            created_at=position.created_at,
+            opened_at=position.created_at,
+            closed_at=position.closed_at,
+            updated_at=position.updated_at,
+        )
+
+
+def _exit_of(position: Position, held_minutes: int) -> dict[str, Any]:
+    return {
+        "order_id": position.exit_order_id,
+        "timestamp": position.closed_at,
+        "price": position.exit_price,
+        "amount": position.exit_quantity,
+        "value": position.exit_value,
+        "fees": position.exit_fees,
+        "fee_currency": position.currency,
+        "reason": position.exit_reason.value if position.exit_reason else None,
+        "realized_pnl": position.realized_pnl,
+        "realized_pnl_percent": position.realized_pnl_percent,
+        "time_held_minutes": held_minutes,
+    }

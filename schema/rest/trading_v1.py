@@ -1,0 +1,198 @@
+"""Orders and net positions in the vocabulary of `/v1`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import AliasChoices, BeforeValidator, Field
+
+from domain.exchanges.venue import OrderType, Side, TimeInForce
+from domain.trading.changing import OrderChanges
+from domain.trading.models import Order, OrderStatus
+from domain.trading.placing import OrderRequest
+from domain.trading.records import MarkedPosition, OrderRecord
+from schema.rest.trading import Amount, AnyCase, ClientOrderId
+
+WIRE_STATUS = {
+    OrderStatus.FILLED: "filled",
+    OrderStatus.CANCELLED: "cancelled",
+    OrderStatus.EXPIRED: "cancelled",
+    OrderStatus.REJECTED: "cancelled",
+    OrderStatus.FAILED: "cancelled",
+}
+CANCEL_REASON = {
+    OrderStatus.CANCELLED: "user",
+    OrderStatus.EXPIRED: "expired",
+    OrderStatus.REJECTED: "system",
+    OrderStatus.FAILED: "system",
+}
+# What a client filters by; `pending` is every order that can still be filled.
+Filter = Annotated[OrderStatus | None, BeforeValidator(lambda word: "open" if word == "pending" else word)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderBodyV1:
+    """`type` and `stopPrice` are other names of `order_type` and `stop_price`."""
+
+    symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]{1,20}$")]
+    side: Side
+    quantity: Amount
+    order_type: Annotated[OrderType, Field(validation_alias=AliasChoices("order_type", "type"))] = OrderType.MARKET
+    price: Amount | None = None
+    stop_price: Annotated[Decimal | None, Field(gt=0, validation_alias=AliasChoices("stop_price", "stopPrice"))] = None
+    time_in_force: Annotated[TimeInForce, AnyCase] = TimeInForce.GTC
+    client_order_id: ClientOrderId | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "request": OrderRequest(
+                symbol=self.symbol,
+                side=self.side,
+                order_type=self.order_type,
+                quantity=self.quantity,
+                price=self.price,
+                stop_price=self.stop_price,
+                time_in_force=self.time_in_force,
+                client_order_id=self.client_order_id,
+            )
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TradeView:
+    """An order; `price` is the limit price, or what a market order was filled at."""
+
+    id: str
+    user_id: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal | None
+    side: str
+    status: str
+    order_type: str
+    stop_price: Decimal | None
+    time_in_force: str
+    filled_quantity: Decimal
+    remaining_quantity: Decimal
+    average_price: Decimal | None
+    commission: Decimal
+    client_order_id: str
+    cancel_reason: str | None
+    currency: str
+    unit: str
+    flow_id: str | None
+    execution_id: str | None
+    position_id: str | None
+    created_at: datetime
+    updated_at: datetime | None
+    filled_at: datetime | None
+
+    @classmethod
+    def of(cls, record: OrderRecord) -> Self:
+        order: Order = record.order
+        return cls(
+            id=order.id,
+            user_id=order.user_id,
+            symbol=order.symbol,
+            quantity=order.quantity,
+            price=order.price if order.price is not None else order.average_fill_price,
+            side=order.side.value,
+            status=WIRE_STATUS.get(order.status, "pending"),
+            order_type=order.order_type.value,
+            stop_price=order.stop_price,
+            time_in_force=order.time_in_force.value,
+            filled_quantity=order.filled_quantity,
+            remaining_quantity=order.remaining_quantity,
+            average_price=order.average_fill_price,
+            commission=order.total_fees,
+            client_order_id=order.client_order_id,
+            cancel_reason=CANCEL_REASON.get(order.status),
+            currency=order.fee_currency,
+            unit=record.unit,
+            flow_id=order.flow_id,
+            execution_id=order.execution_id,
+            position_id=order.position_id,
+            created_at=order.created_at,
+            updated_at=order.updated_at,
+            filled_at=order.filled_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetPositionView:
+    """What the caller holds of one symbol, signed; `day_change` is the price's change per unit in 24 hours."""
+
+    id: str
+    user_id: str
+    symbol: str
+    quantity: Decimal
+    average_price: Decimal
+    current_price: Decimal
+    market_value: Decimal
+    unrealized_pnl: Decimal
+    unrealized_pnl_percent: Decimal
+    day_change: Decimal | None
+    day_change_percent: Decimal | None
+    realized_pnl: Decimal
+    currency: str
+    unit: str
+    contract_size: Decimal
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, marked: MarkedPosition) -> Self:
+        position = marked.net
+        return cls(
+            id=position.id,
+            user_id=position.user_id,
+            symbol=position.symbol,
+            quantity=position.quantity,
+            average_price=position.average_price,
+            current_price=position.current_price,
+            market_value=position.market_value,
+            unrealized_pnl=position.unrealized_pnl,
+            unrealized_pnl_percent=position.unrealized_pnl_percent,
+            day_change=marked.day_change,
+            day_change_percent=marked.day_change_percent,
+            realized_pnl=position.realized_pnl,
+            currency=position.currency,
+            unit=position.unit,
+            contract_size=position.contract_size,
+            created_at=position.created_at,
+            updated_at=position.updated_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AmendBody:
+    """A new total quantity or new prices. A client may send the whole order back: what never changes must be what it is."""
+
+    quantity: Amount | None = None
+    price: Amount | None = None
+    stop_price: Annotated[Decimal | None, Field(gt=0, validation_alias=AliasChoices("stop_price", "stopPrice"))] = None
+    id: str | None = None
+    user_id: str | None = None
+    symbol: str | None = None
+    side: Side | None = None
+    order_type: Annotated[OrderType | None, Field(validation_alias=AliasChoices("order_type", "type"))] = None
+    time_in_force: Annotated[TimeInForce | None, AnyCase] = None
+    client_order_id: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        names = ("id", "user_id", "symbol", "side", "order_type", "time_in_force", "client_order_id")
+        stated = {name: getattr(self, name) for name in names}
+        return {"changes": OrderChanges(self.quantity, self.price, self.stop_price, stated)}
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledView:
+    """The answer to a cancelled order."""
+
+    message: str
+    order: TradeView
+
+    @classmethod
+    def of(cls, record: OrderRecord) -> Self:
+        return cls("Order cancelled successfully", TradeView.of(record))
