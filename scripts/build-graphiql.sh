@@ -14,7 +14,7 @@ mkdir .building 2>/dev/null || exit 0
 log=$(mktemp)
 trap 'rmdir .building; rm -f "$log"' EXIT
 trap 'exit 0' INT TERM HUP
-if npm ci --no-audit --no-fund >"$log" 2>&1 && npm run build >>"$log" 2>&1; then
+if npm ci --no-audit --no-fund --fetch-retries=1 --fetch-timeout=30000 >"$log" 2>&1 && npm run build >>"$log" 2>&1; then
   echo "GraphiQL: built"
 else
   tail -n 5 "$log"

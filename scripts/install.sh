@@ -25,11 +25,10 @@ fi
 
 echo "Installing $lock"
 pip() { "$python" -m pip install --quiet --disable-pip-version-check --require-hashes "$@"; }
-# uv is ten times as fast; where it cannot be had, pip does the same.
-if [ -x "$venv/bin/uv" ] || pip -r requirements-uv.lock; then
-  "$venv/bin/uv" pip install --quiet --require-hashes -r "$lock"
-else
-  echo "uv cannot be installed; going on with pip, which takes a minute longer"
+# uv is ten times as fast; where it cannot be had, or cannot reach what pip is set up to reach, pip does the same.
+with_uv() { "$venv/bin/uv" pip install --quiet --require-hashes -r "$lock"; }
+if { [ -x "$venv/bin/uv" ] || pip -r requirements-uv.lock; } && with_uv; then :; else
+  echo "uv did not do it; going on with pip, which takes a minute longer"
   pip -r "$lock"
 fi
 wanted >"$stamp"

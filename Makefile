@@ -1,0 +1,41 @@
+# `make` or `make run` serves; `make test` checks everything. Settings come from the environment: see `python server.py --help`.
+VENV ?= .venv
+PYTHON_IN_VENV := $(VENV)/bin/python
+export VENV
+export UV_PYTHON_DOWNLOADS := never
+# Without bytecode on disk every start takes five times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := run
+.PHONY: run test lint install schema graphiql lock clean
+
+# GraphiQL is built beside: serving does not wait for it.
+run:
+	@scripts/build-graphiql.sh & scripts/install.sh requirements.lock && exec $(PYTHON_IN_VENV) server.py
+
+install:
+	@scripts/build-graphiql.sh & \
+	scripts/install.sh requirements-dev.lock && $(PYTHON_IN_VENV) -m domain.market.warm_up; code=$$?; wait; exit $$code
+
+test: install lint
+	$(PYTHON_IN_VENV) -m pytest -n 2
+
+lint: install
+	$(PYTHON_IN_VENV) -m ruff check .
+	$(PYTHON_IN_VENV) -m ruff format --check .
+	$(PYTHON_IN_VENV) -m mypy .
+	$(VENV)/bin/lint-imports --no-cache
+
+schema: install
+	$(PYTHON_IN_VENV) server.py schema >schema/schema.graphql.new
+	mv schema/schema.graphql.new schema/schema.graphql
+
+graphiql:
+	@scripts/build-graphiql.sh
+
+lock:
+	@scripts/install.sh requirements-dev.lock
+	scripts/lock.sh
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis resolvers/graphiql/dist resolvers/graphiql/node_modules
