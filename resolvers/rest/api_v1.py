@@ -1,6 +1,7 @@
 """Every route under /api/v1, one row each."""
 
 from domain.accounts import service as accounts
+from domain.analysts import conversations
 from domain.exchanges.venue import Side
 from domain.flows import service as flows
 from domain.flows import triggering
@@ -14,6 +15,7 @@ from domain.trading.models import OrderPurpose
 from domain.trading.monitoring import PositionMonitored
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.flows import trigger_and_wait
+from schema.realtime import conversation_view, voting_view
 from schema.rest.accounts import (
     ForgotPasswordBody,
     LoginBody,
@@ -111,5 +113,10 @@ RISK_RULES = [
     Call("DELETE", "/risk-rules/{rule_id}", risk.delete_rule, status=204),
 ]
 
-CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES]
+CONVERSATIONS = [
+    Call("GET", "/conversations/{execution_id}", conversations.get_conversation, conversation_view),
+    Call("GET", "/conversations/{conversation_id}/voting", conversations.get_voting, voting_view),
+]
+
+CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *CONVERSATIONS]
 API_V1_ROWS = bind(CALLS, API_V1)

@@ -1,0 +1,68 @@
+"""Answers GraphQL's questions about accounts: who am I, register, log in, refresh, log out, change the profile."""
+
+import strawberry
+
+from domain.accounts import models, profile, service, sessions
+from schema.accounts import PhoneNumberInput, ProfileInput, RegisterInput, Tokens, User
+from schema.context import Info
+from schema.fields import field, mutation
+
+
+@strawberry.type
+class AccountQueries:
+    @field(User, "The caller's own account.", service=service.get_me)
+    async def me(self, info: Info) -> models.User:
+        async with info.context.reading() as work:
+            return await service.get_me(work)
+
+
+@strawberry.type
+class AccountMutations:
+    @mutation(
+        User,
+        "Make an account; its paper wallet is there at once. Open without a token. Raises EMAIL_TAKEN, WEAK_PASSWORD, VALIDATION_ERROR.",
+    )
+    async def register(self, info: Info, input: RegisterInput) -> models.User:
+        return await service.register(
+            info.context.operation,
+            email=input.email,
+            password=input.password,
+            first_name=input.first_name,
+            last_name=input.last_name,
+            birthday=input.birthday,
+            phone_number=_phone_number(input.phone_number),
+        )
+
+    @mutation(
+        Tokens, "Open a session with e-mail address and password. Open without a token. Raises INVALID_CREDENTIALS, ACCOUNT_INACTIVE."
+    )
+    async def log_in(self, info: Info, email: str, password: str) -> sessions.Tokens:
+        return await service.log_in(info.context.operation, email, password)
+
+    @mutation(
+        Tokens,
+        "Exchange a refresh token for new tokens; the old one dies, and using it again ends the session. Open without a token. "
+        "Raises INVALID_REFRESH_TOKEN.",
+    )
+    async def refresh_tokens(self, info: Info, refresh_token: str) -> sessions.Tokens:
+        return await service.refresh(info.context.operation, refresh_token)
+
+    @mutation(
+        bool,
+        "End the session of the access token, or all sessions of the user: its tokens fail from now on, its sockets close.",
+        service=service.log_out,
+    )
+    async def log_out(self, info: Info, all_sessions: bool = False) -> bool:
+        async with info.context.unit_of_work() as work:
+            await service.log_out(work, all_sessions)
+        return True
+
+    @mutation(User, "Change the own profile. Raises VALIDATION_ERROR.", service=service.update_me)
+    async def update_me(self, info: Info, input: ProfileInput) -> models.User:
+        changes = profile.ProfileChanges(input.first_name, input.last_name, input.birthday, _phone_number(input.phone_number))
+        async with info.context.unit_of_work() as work:
+            return await service.update_me(work, changes)
+
+
+def _phone_number(input: PhoneNumberInput | None) -> profile.PhoneNumber | None:
+    return profile.PhoneNumber(input.country_code, input.mobile_number) if input else None

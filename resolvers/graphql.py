@@ -1,0 +1,58 @@
+"""The GraphQL door: every noun's fields in one schema, and its routes."""
+
+from collections.abc import Callable
+
+import strawberry
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from strawberry.printer import print_schema as printed
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from domain.runtime.runtime import Runtime
+from domain.runtime.settings import Settings
+from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.errors import ErrorQueries
+from resolvers.executions import ExecutionMutations, ExecutionQueries, ExecutionSubscriptions
+from resolvers.flows import FlowMutations, FlowQueries
+from resolvers.graphql_door.engine import Engine
+from resolvers.graphql_door.http import GraphQLOverHTTP
+from resolvers.graphql_door.socket import GraphQLOverWebSocket
+from resolvers.market import MarketQueries, MarketSubscriptions
+from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
+from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
+from resolvers.risk import RiskMutations, RiskQueries
+from resolvers.wallets import WalletQueries
+from schema.scalars import SCALARS
+
+PATH = "/graphql"
+QUERIES = (
+    AccountQueries,
+    FlowQueries,
+    ExecutionQueries,
+    OrderQueries,
+    PositionQueries,
+    WalletQueries,
+    RiskQueries,
+    MarketQueries,
+    ErrorQueries,
+)
+MUTATIONS = (AccountMutations, FlowMutations, ExecutionMutations, OrderMutations, PositionMutations, RiskMutations)
+SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)
+
+SCHEMA = strawberry.Schema(
+    merge_types("Query", QUERIES),
+    merge_types("Mutation", MUTATIONS),
+    merge_types("Subscription", SUBSCRIPTIONS),
+    config=StrawberryConfig(scalar_map=SCALARS),
+)
+
+
+def graphql_routes(runtime: Callable[[], Runtime], settings: Settings) -> list[BaseRoute]:
+    """Return the routes of `/graphql`; two, since a mount would answer at `/graphql/` only."""
+    engine = Engine(SCHEMA, settings)
+    return [Route(PATH, GraphQLOverHTTP(engine, runtime)), WebSocketRoute(PATH, GraphQLOverWebSocket(engine, runtime))]
+
+
+def print_schema() -> str:
+    """Return the schema in GraphQL's own language, as `schema/schema.graphql` holds it."""
+    return printed(SCHEMA).rstrip() + "\n"

@@ -1,0 +1,165 @@
+"""Prepares and runs GraphQL operations, the same for HTTP, server-sent events and sockets."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from inspect import isawaitable
+from typing import Any
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    StringValueNode,
+    ValidationRule,
+    execute,
+    parse,
+    specified_rules,
+    subscribe,
+)
+from strawberry.schema.schema import validate_document
+
+from domain.kernel.errors import DomainError, ErrorCode
+from domain.runtime.settings import Settings
+from resolvers.graphql_door.limits import Limits, check_limits
+from schema.context import GraphQLContext
+
+CACHED_DOCUMENTS = 512
+# Longer texts are parsed each time, so that the cache stays within some tens of megabytes.
+MAX_CACHED_LENGTH = 20_000
+MAX_COERCION_ERRORS = 20
+MAX_VARIABLE_DEPTH = 20
+
+
+class Refused(Exception):
+    """The operation does not start, for these reasons."""
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__(*errors)
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRequest:
+    """What a client sends, over whichever transport."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+
+    @classmethod
+    def of(cls, message: object) -> "OperationRequest":
+        """Return the request in a decoded JSON message; raises BAD_REQUEST that names the ill-formed part."""
+        if not isinstance(message, Mapping):
+            raise _bad_request("The request must be a JSON object; batches are not supported", "body")
+        query = message.get("query")
+        if not isinstance(query, str) or not query.strip():
+            raise _bad_request("`query` must be a string with a GraphQL document", "query")
+        for name, kind, shape in (("variables", dict, "an object"), ("operationName", str, "a string"), ("extensions", dict, "an object")):
+            if not isinstance(message.get(name), kind | None):
+                raise _bad_request(f"`{name}` must be {shape} or null", name)
+        _check_text(message.get("variables"))
+        return cls(query, message.get("variables"), message.get("operationName"))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that passed every check that does not depend on its caller."""
+
+    document: DocumentNode
+    type: OperationType
+    variables: dict[str, Any] | None
+    name: str | None
+
+
+class Engine:
+    """The schema with its limits; documents that were checked once are remembered."""
+
+    def __init__(self, schema: strawberry.Schema, settings: Settings) -> None:
+        self.schema = schema
+        self.limits = Limits.of(settings)
+        self._graphql = schema._schema
+        self._executor = schema.execution_context_class
+        self._checked_before = lru_cache(CACHED_DOCUMENTS)(self._check)
+
+    def prepare(self, request: OperationRequest) -> Prepared:
+        """Return the operation ready to run; raises Refused with everything that is wrong with it."""
+        check = self._checked_before if len(request.query) <= MAX_CACHED_LENGTH else self._check
+        document, errors = check(request.query)
+        if document is None or errors:
+            raise Refused(*errors)
+        return Prepared(document, _operation(document, request.operation_name).operation, request.variables, request.operation_name)
+
+    async def execute(self, operation: Prepared, context: GraphQLContext) -> ExecutionResult:
+        """Return the answer of a query or mutation; failures are among its errors, and never raised."""
+        result = execute(
+            self._graphql,
+            operation.document,
+            context_value=context,
+            variable_values=operation.variables,
+            operation_name=operation.name,
+            executor_class=self._executor,
+            max_coercion_errors=MAX_COERCION_ERRORS,
+        )
+        return await result if isawaitable(result) else result
+
+    async def subscribe(self, operation: Prepared, context: GraphQLContext) -> AsyncIterator[ExecutionResult]:
+        """Return the answers of a subscription as they come. Raises Refused; iterating raises whatever ends the stream."""
+        result = subscribe(
+            self._graphql,
+            operation.document,
+            context_value=context,
+            variable_values=operation.variables,
+            operation_name=operation.name,
+            executor_class=self._executor,
+            max_coercion_errors=MAX_COERCION_ERRORS,
+        )
+        stream = await result if isawaitable(result) else result
+        if isinstance(stream, ExecutionResult):
+            raise Refused(*(stream.errors or ()))
+        return stream
+
+    def _check(self, query: str) -> tuple[DocumentNode | None, tuple[Exception, ...]]:
+        try:
+            document = parse(query, max_tokens=self.limits.tokens)
+            check_limits(document, self.limits)
+        except (GraphQLError, DomainError) as error:
+            return None, (error,)
+        return document, tuple(validate_document(self._graphql, document, (*specified_rules, _NoNulCharacters)))
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if name is None and len(operations) == 1:
+        return operations[0]
+    for operation in operations:
+        if name is not None and operation.name is not None and operation.name.value == name:
+            return operation
+    if name is None:
+        raise Refused(_bad_request("The document has several operations: name one in `operationName`", "operationName"))
+    raise Refused(_bad_request(f"There is no operation named {name[:80]!r} in the document", "operationName"))
+
+
+def _check_text(value: object, depth: int = 0) -> None:
+    # No database stores NUL characters, and nothing here is nested that deep.
+    if isinstance(value, str):
+        if "\0" in value:
+            raise _bad_request("Text must not contain NUL characters", "variables")
+    elif isinstance(value, dict | list):
+        if depth > MAX_VARIABLE_DEPTH:
+            raise _bad_request(f"`variables` must not be nested deeper than {MAX_VARIABLE_DEPTH} levels", "variables")
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_text(item, depth + 1)
+
+
+class _NoNulCharacters(ValidationRule):
+    def enter_string_value(self, node: StringValueNode, *_: object) -> None:
+        if "\0" in node.value:
+            self.report_error(GraphQLError("Text must not contain NUL characters", node))
+
+
+def _bad_request(message: str, field: str) -> DomainError:
+    return DomainError(ErrorCode.BAD_REQUEST, message, field=field)

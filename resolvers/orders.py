@@ -1,0 +1,105 @@
+"""Answers GraphQL's questions about orders, places them, and streams how they go on."""
+
+from collections.abc import AsyncGenerator, Iterable
+
+import strawberry
+
+from domain.market.instruments import find_instrument
+from domain.runtime.event_log import Interest, StoredEvent
+from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading import models, placing, relations, service
+from domain.trading.events import ORDER_UPDATED, order_updated
+from domain.trading.models import OrderStatus
+from resolvers.flows import KEY
+from resolvers.graphql_door.streams import AFTER, updates
+from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.context import Info
+from schema.fields import field, mutation, subscription
+from schema.inputs import checked
+from schema.orders import Order, OrderInput, OrderUpdate
+from schema.scalars import Cursor
+
+
+@strawberry.type
+class OrderQueries:
+    @field(Order | None, "One order. Raises NOT_FOUND.", service=service.get_order)
+    async def order(self, info: Info, id: strawberry.ID) -> models.Order:
+        async with info.context.reading() as work:
+            return await service.get_order(work, id)
+
+    @field(Connection[Order], "The caller's orders, newest first.", service=relations.page_of_orders)
+    async def orders(
+        self,
+        info: Info,
+        status: OrderStatus | None = None,
+        is_live: bool | None = None,
+        symbol: str | None = None,
+        flow_id: strawberry.ID | None = None,
+        execution_id: strawberry.ID | None = None,
+        position_id: strawberry.ID | None = None,
+        first: int | None = None,
+        after: Cursor | None = None,
+        last: int | None = None,
+        before: Cursor | None = None,
+    ) -> PageOfNodes:
+        page = page_request(info, first, after, last, before)
+        canonical = None if symbol is None else find_instrument(symbol).symbol
+        async with info.context.reading() as work:
+            found = await relations.page_of_orders(
+                work,
+                page,
+                status=status,
+                is_live=is_live,
+                symbol=canonical,
+                flow_id=flow_id,
+                execution_id=execution_id,
+                position_id=position_id,
+            )
+        return connection(found)
+
+
+@strawberry.type
+class OrderMutations:
+    @mutation(
+        Order,
+        "Place an order and answer with what became of it: `status` says whether it was filled, rejected, or is still being looked up "
+        f"at a venue that does not answer. {KEY} Raises UNKNOWN_SYMBOL, VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, "
+        "STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, NOT_FOUND, MARKET_UNAVAILABLE.",
+        service=placing.place_order,
+    )
+    async def create_order(self, info: Info, input: OrderInput, idempotency_key: str | None = None) -> models.Order:
+        request = checked(placing.OrderRequest, vars(input))
+        return await placing.place_order(info.context.keyed(idempotency_key), request)
+
+
+@strawberry.type
+class OrderSubscriptions:
+    @subscription(
+        OrderUpdate,
+        f"How orders go on: one order, those of one flow or run, or all of the caller's. {AFTER} The current state is the named order, or "
+        "every order that can still be filled. Raises NOT_FOUND.",
+        service=service.get_order,
+    )
+    async def order_updates(
+        self,
+        info: Info,
+        order_id: strawberry.ID | None = None,
+        flow_id: strawberry.ID | None = None,
+        execution_id: strawberry.ID | None = None,
+        after: Cursor | None = None,
+    ) -> AsyncGenerator[OrderUpdate]:
+        async def current(work: UnitOfWork, head: Cursor) -> Iterable[OrderUpdate]:
+            if order_id is not None:
+                found = [await service.get_order(work, order_id)]
+            else:
+                found = list(await relations.live_orders(work, flow_id, execution_id))
+            return [OrderUpdate.of(order_updated(order).payload, head, order.updated_at or order.created_at) for order in found]
+
+        def read(event: StoredEvent) -> OrderUpdate | None:
+            if flow_id is not None and event.payload["flow_id"] != flow_id:
+                return None
+            return OrderUpdate.of(event.payload, Cursor(str(event.cursor)), event.occurred_at)
+
+        interest = Interest(info.context.caller.id, (ORDER_UPDATED,), execution_id, () if order_id is None else (order_id,))
+        async for update in updates(info.context, interest, after, current=current, read=read):
+            yield update

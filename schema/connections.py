@@ -1,0 +1,104 @@
+"""Lists as Relay connections: pages by cursor, with a total that is counted only for those who ask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import strawberry
+from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
+
+from domain.runtime.keyset import KeysetPage, PageRequest, Place
+from schema.context import Info
+from schema.scalars import Cursor
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Older objects follow. When reading backward: whether the page has a `before`.")
+    has_previous_page: bool = strawberry.field(description="Newer objects precede. When reading forward: whether the page has an `after`.")
+    start_cursor: Cursor | None = strawberry.field(description="Cursor of the first object; null on an empty page.")
+    end_cursor: Cursor | None = strawberry.field(description="Cursor of the last object: the `after` of the next page.")
+
+
+@strawberry.type(description="An object of a list with its cursor.")
+class Edge[Node]:
+    cursor: Cursor = strawberry.field(description="The place of this object in the list.")
+    node: Node = strawberry.field(description="The object.")
+
+
+@strawberry.type(description="One page of a list, newest first.")
+class Connection[Node]:
+    edges: list[Edge[Node]] = strawberry.field(description="The objects with their cursors.")
+    nodes: list[Node] = strawberry.field(description="The objects alone.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    total_count: int = strawberry.field(
+        description="How many objects the whole list has under the same filter; counted only when selected."
+    )
+
+
+class Listed(Protocol):
+    """What a list needs to know of its objects."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedNode:
+    cursor: str
+    node: object
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfNodes:
+    """The value of a `Connection` field: plain attributes, so that its leaves need no resolvers."""
+
+    edges: Sequence[PlacedNode]
+    nodes: Sequence[object]
+    page_info: PageInfo
+    total_count: int | None
+
+
+def page_request(info: Info, first: int | None, after: Cursor | None, last: int | None, before: Cursor | None) -> PageRequest:
+    """Return what the arguments ask for, with a total only if the operation selects one."""
+    return PageRequest.of(first=first, after=after, last=last, before=before, want_total=selects(info, "totalCount"))
+
+
+def connection[T: Listed](page: KeysetPage[T]) -> PageOfNodes:
+    """Return a page of rows as the value of a `Connection` field."""
+    cursors = [str(Place(item.created_at, item.id)) for item in page.items]
+    return PageOfNodes(
+        edges=[PlacedNode(cursor, item) for cursor, item in zip(cursors, page.items, strict=True)],
+        nodes=page.items,
+        page_info=PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=Cursor(cursors[0]) if cursors else None,
+            end_cursor=Cursor(cursors[-1]) if cursors else None,
+        ),
+        total_count=page.total,
+    )
+
+
+def selects(info: Info, field: str) -> bool:
+    """Tell whether the operation selects this field (by its GraphQL name) right below the one being resolved."""
+    raw: GraphQLResolveInfo[Any] = info._raw_info
+    return any(_selects(node.selection_set, field, raw.fragments, set()) for node in raw.field_nodes)
+
+
+def _selects(selections: SelectionSetNode | None, field: str, fragments: Any, seen: set[str]) -> bool:
+    for selection in selections.selections if selections else ():
+        if isinstance(selection, FieldNode):
+            if selection.name.value == field:
+                return True
+        elif isinstance(selection, InlineFragmentNode):
+            if _selects(selection.selection_set, field, fragments, seen):
+                return True
+        elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in seen:
+            seen.add(selection.name.value)
+            if _selects(fragments[selection.name.value].selection_set, field, fragments, seen):
+                return True
+    return False

@@ -1,0 +1,75 @@
+from typing import Any
+
+from domain.runtime.runtime import Runtime
+from tests.databases import both_databases
+from tests.graphql_client import GraphQLClient
+
+REGISTER = "mutation ($input: RegisterInput!) { register(input: $input) { id email name role createdAt phoneNumber { mobileNumber } } }"
+LOG_IN = """mutation ($email: String!, $password: String!) {
+  logIn(email: $email, password: $password) { accessToken refreshToken expiresIn permissions user { email } }
+}"""
+REFRESH = "mutation ($token: String!) { refreshTokens(refreshToken: $token) { accessToken refreshToken tokenType } }"
+ADA = {"email": "Ada@Example.com", "password": "securepassword123", "firstName": "Ada", "lastName": "Lovelace"}
+
+
+async def registered(nobody: GraphQLClient) -> dict[str, Any]:
+    await nobody.data(REGISTER, input=ADA)
+    tokens: dict[str, Any] = (await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"]))["logIn"]
+    return tokens
+
+
+def bearer_of(tokens: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {tokens['accessToken']}"}
+
+
+@both_databases
+async def test_account_from_registration_to_log_out(nobody: GraphQLClient) -> None:
+    account = (await nobody.data(REGISTER, input=ADA | {"phoneNumber": {"countryCode": "+31", "mobileNumber": "612345678"}}))["register"]
+    assert account["id"].startswith("user_")
+    assert account["email"] == "ada@example.com"
+    assert account["name"] == "Ada Lovelace"
+    assert account["createdAt"] == "2026-03-02T09:30:00.000Z"
+    assert account["phoneNumber"] == {"mobileNumber": "612345678"}
+
+    tokens = (await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"]))["logIn"]
+    assert tokens["expiresIn"] == 1800
+    assert tokens["user"] == {"email": "ada@example.com"}
+    assert "flows:write" in tokens["permissions"]
+
+    ada = nobody.as_(bearer_of(tokens))
+    changed = await ada.data('mutation { updateMe(input: {firstName: "Augusta"}) { name updatedAt } }')
+    assert changed["updateMe"] == {"name": "Augusta Lovelace", "updatedAt": "2026-03-02T09:30:00.000Z"}
+    assert (await ada.data("{ me { firstName } }"))["me"] == {"firstName": "Augusta"}
+
+    assert await ada.data("mutation { logOut }") == {"logOut": True}
+    assert await ada.refusal("{ me { id } }") == "TOKEN_REVOKED"
+
+
+async def test_refresh_rotates_and_reuse_ends_the_session(nobody: GraphQLClient) -> None:
+    first = await registered(nobody)
+    second = (await nobody.data(REFRESH, token=first["refreshToken"]))["refreshTokens"]
+    assert second["tokenType"] == "bearer"
+    assert (await nobody.as_(bearer_of(second)).data("{ me { email } }"))["me"] == {"email": "ada@example.com"}
+    assert await nobody.refusal(REFRESH, token=first["refreshToken"]) == "INVALID_REFRESH_TOKEN"
+    assert await nobody.as_(bearer_of(second)).refusal("{ me { email } }") == "TOKEN_REVOKED"
+
+
+async def test_refused_registration_makes_no_account(nobody: GraphQLClient, runtime: Runtime) -> None:
+    for input, code in (
+        (ADA | {"password": "password"}, "WEAK_PASSWORD"),
+        (ADA | {"email": "nonsense"}, "VALIDATION_ERROR"),
+        (ADA | {"firstName": " "}, "VALIDATION_ERROR"),
+        (ADA | {"birthday": "2025-01-01"}, "VALIDATION_ERROR"),
+        (ADA | {"birthday": "yesterday"}, "VALIDATION_ERROR"),
+        (ADA | {"phoneNumber": {"mobileNumber": "12"}}, "VALIDATION_ERROR"),
+    ):
+        assert await nobody.refusal(REGISTER, input=input) == code
+    assert await nobody.refusal(LOG_IN, email=ADA["email"], password=ADA["password"]) == "INVALID_CREDENTIALS"
+    await nobody.data(REGISTER, input=ADA)
+    assert await nobody.refusal(REGISTER, input=ADA) == "EMAIL_TAKEN"
+
+
+async def test_stranger_is_told_to_log_in(nobody: GraphQLClient) -> None:
+    assert await nobody.refusal("{ me { id } }") == "UNAUTHORIZED"
+    assert await nobody.refusal("mutation { logOut }") == "UNAUTHORIZED"
+    assert await nobody.refusal('mutation { updateMe(input: {firstName: "X"}) { id } }') == "UNAUTHORIZED"

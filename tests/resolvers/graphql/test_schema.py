@@ -1,0 +1,71 @@
+"""What the schema promises, as a whole."""
+
+from pathlib import Path
+
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, is_required_argument
+
+from domain.kernel.permissions import Permission
+from resolvers.graphql import SCHEMA, print_schema
+from tests.graphql_client import GraphQLClient
+
+COMMITTED = Path(__file__).parents[3] / "schema" / "schema.graphql"
+TYPES = {name: kind for name, kind in SCHEMA._schema.type_map.items() if not name.startswith("__")}
+ROOTS = ("Query", "Mutation", "Subscription")
+
+
+def test_committed_schema_is_the_one_that_is_served() -> None:
+    assert COMMITTED.read_text() == print_schema(), "run `python server.py schema > schema/schema.graphql`"
+
+
+def test_everything_is_described() -> None:
+    silent = [name for name, kind in TYPES.items() if name not in ROOTS and not kind.description]
+    for name, kind in TYPES.items():
+        if isinstance(kind, GraphQLObjectType | GraphQLInputObjectType):
+            silent += [f"{name}.{field}" for field, definition in kind.fields.items() if not definition.description]
+        if isinstance(kind, GraphQLObjectType):
+            for field, definition in kind.fields.items():
+                silent += [f"{name}.{field}({argument})" for argument, it in definition.args.items() if not it.description]
+        if isinstance(kind, GraphQLEnumType):
+            silent += [f"{name}.{value}" for value, definition in kind.values.items() if not definition.description]
+    assert silent == []
+
+
+def test_every_root_field_says_who_may_ask() -> None:
+    permissions = {f"Requires the permission `{permission.value}`." for permission in Permission}
+    undecided = []
+    for root in ROOTS:
+        kind = TYPES[root]
+        assert isinstance(kind, GraphQLObjectType)
+        for name, field in kind.fields.items():
+            description = field.description or ""
+            if "Open without a token." not in description and not any(description.endswith(end) for end in permissions):
+                undecided.append(f"{root}.{name}")
+    assert undecided == ["Subscription.priceTicks"]  # needs a session, as every socket does, and no permission
+
+
+async def test_root_fields_that_need_a_permission_need_a_session(nobody: GraphQLClient) -> None:
+    """Ask every such field without arguments or with made-up ones: a stranger learns nothing but that a token is needed."""
+    asked = 0
+    for root in ("Query", "Mutation"):
+        kind = TYPES[root]
+        assert isinstance(kind, GraphQLObjectType)
+        for name, field in kind.fields.items():
+            if "Requires the permission" not in (field.description or ""):
+                continue
+            arguments = ", ".join(f"{key}: {MADE_UP[key, str(it.type)]}" for key, it in field.args.items() if is_required_argument(it))
+            leaf = "" if str(field.type).strip("!") in {"ID", "Boolean"} else " { __typename }"
+            query = f"{root.lower()} {{ {name}{f'({arguments})' if arguments else ''}{leaf} }}"
+            assert await nobody.refusal(query) == "UNAUTHORIZED", query
+            asked += 1
+    assert asked >= 30
+
+
+MADE_UP = {
+    **{(name, "ID!"): '"x"' for name in ("id", "flowId", "executionId", "orderId", "positionId", "walletId", "ruleId")},
+    ("input", "ProfileInput!"): "{}",
+    ("input", "FlowInput!"): '{name: "X", symbol: "BTC/USDT"}',
+    ("input", "FlowChangesInput!"): "{}",
+    ("input", "OrderInput!"): '{symbol: "BTC/USDT", side: BUY, quantity: 1}',
+    ("input", "RiskRuleInput!"): '{name: "X", ruleType: MAX_POSITION_SIZE, condition: {max_usd: "1"}}',
+    ("input", "RiskRuleChangesInput!"): "{}",
+}
