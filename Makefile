@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := run
-.PHONY: run test lint install schema graphiql lock clean
+.PHONY: run test lint install schema graphiql audits test-browser test-kill bench lock clean
 
 # GraphiQL is built beside: serving does not wait for it.
 run:
@@ -17,8 +17,23 @@ install:
 	@scripts/build-graphiql.sh & \
 	scripts/install.sh requirements-dev.lock && $(PYTHON_IN_VENV) -m domain.market.warm_up; code=$$?; wait; exit $$code
 
-test: install lint
+test: install lint audits
 	$(PYTHON_IN_VENV) -m pytest -n 2
+
+# The GraphQL-over-HTTP audits of the npm package graphql-http; pytest runs them where Node is there.
+audits:
+	@command -v npm >/dev/null && npm ci --silent --no-audit --no-fund --prefix tests/graphql_http || echo "npm is not there: the GraphQL-over-HTTP audits are skipped"
+
+# Slower proofs, each against a server of its own.
+test-kill: install
+	$(PYTHON_IN_VENV) -m benchmarks.kill
+
+bench: install
+	$(PYTHON_IN_VENV) -m benchmarks.trigger_latency
+
+test-browser: install
+	npm ci --silent --no-audit --no-fund --prefix tests/browser
+	$(PYTHON_IN_VENV) -m benchmarks.browser
 
 lint: install
 	$(PYTHON_IN_VENV) -m ruff check .

@@ -1,0 +1,47 @@
+"""The two shapes of the system as real processes: everything in one, or server and worker over PostgreSQL and Redis."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.conftest import REDIS, need_service
+from tests.e2e.server_process import ServerProcess, WorkerProcess
+from tests.e2e.standstill import STANDSTILL
+
+QUICK = {"TICK_SECONDS": "0.2", "POSITION_MONITOR_SECONDS": "0.5"}
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[str]:
+    server = ServerProcess(tmp_path, **QUICK, **STANDSTILL)
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def distributed(tmp_path: Path, postgres_database: str) -> Iterator[str]:
+    need_service("Redis", REDIS)
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    shape = {"DATABASE_URL": postgres_database, "REDIS_URL": REDIS, "REDIS_PREFIX": prefix, "DATABASE_POOL_SIZE": "8"}
+    server = ServerProcess(tmp_path, **QUICK, **STANDSTILL, **shape)
+    worker = WorkerProcess(tmp_path, **QUICK, **STANDSTILL, **shape)
+    try:
+        server.start()
+        worker.start()
+        yield server.url
+    finally:
+        worker.stop()
+        server.stop()
+        with redis.Redis.from_url(REDIS) as client:
+            if keys := list(client.scan_iter(f"{prefix}*")):
+                client.delete(*keys)
+
+
+@pytest.fixture(params=["embedded", "distributed"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Where the server of one shape answers."""
+    return str(request.getfixturevalue(request.param))
