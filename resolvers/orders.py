@@ -7,7 +7,7 @@ import strawberry
 from domain.market.instruments import find_instrument
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading import models, placing, relations, service
+from domain.trading import changing, models, placing, relations, service
 from domain.trading.events import ORDER_UPDATED, order_updated
 from domain.trading.models import OrderStatus
 from resolvers.flows import KEY
@@ -70,6 +70,15 @@ class OrderMutations:
     async def create_order(self, info: Info, input: OrderInput, idempotency_key: str | None = None) -> models.Order:
         request = checked(placing.OrderRequest, vars(input))
         return await placing.place_order(info.context.keyed(idempotency_key), request)
+
+    @mutation(
+        Order,
+        "Cancel an order that its venue has not heard of yet; one whose fate is unknown is looked up first. "
+        "Raises NOT_FOUND, INVALID_ORDER_STATE, VENUE_UNAVAILABLE.",
+        service=changing.cancel_order,
+    )
+    async def cancel_order(self, info: Info, order_id: strawberry.ID) -> models.Order:
+        return (await changing.cancel_order(info.context.operation, order_id)).order
 
 
 @strawberry.type
