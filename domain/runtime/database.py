@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 
 from domain.runtime.columns import ExactDecimal, JSONDocument, UTCDateTime, dump_json, load_json
-from domain.runtime.sqlite_driver import sqlite_driver
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -77,7 +76,6 @@ def _sqlite_engine(url: str, *, writing: bool) -> AsyncEngine:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
         url,
-        module=sqlite_driver(),
         pool_size=1 if writing else SQLITE_READERS,
         max_overflow=0,
         pool_timeout=60,

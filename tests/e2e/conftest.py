@@ -1,11 +1,14 @@
 """The two shapes of the system as real processes: everything in one, or server and worker over PostgreSQL and Redis."""
 
+import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import redis
+import uvloop
 
 from tests.conftest import REDIS, need_service
 from tests.e2e.server_process import ServerProcess, WorkerProcess
@@ -30,8 +33,9 @@ def distributed(tmp_path: Path, postgres_database: str) -> Iterator[str]:
     server = ServerProcess(tmp_path, **QUICK, **STANDSTILL, **shape)
     worker = WorkerProcess(tmp_path, **QUICK, **STANDSTILL, **shape)
     try:
-        server.start()
-        worker.start()
+        with ThreadPoolExecutor() as both:
+            for started in [both.submit(server.start), both.submit(worker.start)]:
+                started.result()
         yield server.url
     finally:
         worker.stop()
@@ -45,3 +49,8 @@ def distributed(tmp_path: Path, postgres_database: str) -> Iterator[str]:
 def url(request: pytest.FixtureRequest) -> str:
     """Where the server of one shape answers."""
     return str(request.getfixturevalue(request.param))
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run on the event loop that the server runs on."""
+    return {"uvloop": uvloop.new_event_loop}
