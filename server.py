@@ -7,14 +7,16 @@ import json
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import uvicorn
 import uvloop
 from pydantic import SecretStr, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from domain import composition
@@ -33,7 +35,7 @@ from resolvers.http import http_middleware
 from resolvers.realtime.routes import realtime_routes
 from resolvers.rest.api_v1 import API_V1_ROWS
 from resolvers.rest.openapi import openapi
-from resolvers.rest.routes import VERSION, rest_routes
+from resolvers.rest.routes import VERSION, outside_refusal, rest_routes
 from resolvers.rest.v1 import V1_ROWS
 from schema.rest.dialects import API_V1, V1
 from workers import main as worker_process
@@ -49,7 +51,12 @@ def build_app(settings: Settings) -> Starlette:
 
     The database must have been migrated, and the settings must have a secret.
     """
-    app = Starlette(middleware=http_middleware(settings), lifespan=partial(_lifespan, settings=settings))
+    app = Starlette(
+        middleware=http_middleware(settings),
+        exception_handlers={HTTPException: outside_refusal},
+        lifespan=partial(_lifespan, settings=settings),
+    )
+    app.router.redirect_slashes = False
 
     def runtime() -> Runtime:
         composed: Runtime = app.state.runtime
@@ -103,7 +110,8 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings, _arguments: argparse.Namespace) -> None:
     """Bring the database up to date, then answer requests until SIGTERM or SIGINT."""
-    settings = settings.with_secret()
+    with _said_in_a_line("VAR_DIR"):
+        settings = settings.with_secret()
     config = uvicorn.Config(
         build_app(settings),
         host=settings.host,
@@ -116,11 +124,33 @@ def serve(settings: Settings, _arguments: argparse.Namespace) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    listener = config.bind_socket()  # an address in use is found out before anything is touched
-    upgrade(settings.effective_database_url)
+    listener = _listener(config)  # an address in use is found out before anything is touched
+    _bring_up_to_date(settings)
     password = uvloop.run(_prepare(settings))
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped cleanly
         Server(config, _announcement(settings, listener.getsockname()[1], password)).run(sockets=[listener])
+
+
+def _listener(config: uvicorn.Config) -> socket.socket:
+    try:
+        return config.bind_socket()  # logs what is wrong
+    except SystemExit:
+        where = f"port {config.port} of {config.host}"
+        raise SystemExit(f"Cannot start: cannot listen on {where}; set PORT (0 picks a free one) or HOST") from None
+
+
+def _bring_up_to_date(settings: Settings) -> None:
+    with _said_in_a_line("DATABASE_URL"):
+        upgrade(settings.effective_database_url)
+
+
+@contextlib.contextmanager
+def _said_in_a_line(setting: str) -> Iterator[None]:
+    """End the process with a sentence, not a traceback, where the file or database that a setting names cannot be reached."""
+    try:
+        yield
+    except (OSError, SQLAlchemyError) as problem:
+        raise SystemExit(f"Cannot start: {setting}: {getattr(problem, 'orig', None) or problem}") from None
 
 
 async def _prepare(settings: Settings) -> str | None:
@@ -178,13 +208,15 @@ def _announcement(settings: Settings, port: int, password: str | None) -> str:
         f"  REST       {url}/api/v1 and {url}/v1",
         f"  Socket.IO  {url}/socket.io",
     ]
+    if not settings.runs_jobs_itself:
+        lines.append("  Jobs       wait for `server.py worker`, which this server does not do itself")
     if password:
         lines.append(f"  Log in as  {DEMO_EMAIL}   password {password}")
     return "\n".join(["", f"Tradewind answers at {url}", *lines, ""])
 
 
 def work(settings: Settings, _arguments: argparse.Namespace) -> None:
-    upgrade(settings.effective_database_url)
+    _bring_up_to_date(settings)
     try:
         worker_process.run(settings.with_secret())
     except ValueError as refusal:
@@ -192,7 +224,7 @@ def work(settings: Settings, _arguments: argparse.Namespace) -> None:
 
 
 def migrate(settings: Settings, _arguments: argparse.Namespace) -> None:
-    upgrade(settings.effective_database_url)
+    _bring_up_to_date(settings)
 
 
 def show_schema(_settings: Settings, _arguments: argparse.Namespace) -> None:
@@ -208,7 +240,7 @@ def create_admin(settings: Settings, arguments: argparse.Namespace) -> None:
     """Make a superuser; the password is asked for unless ADMIN_PASSWORD is set."""
     password = settings.admin_password or SecretStr(getpass.getpass("Password: "))
     settings = settings.model_copy(update={"admin_email": arguments.email, "admin_password": password})
-    upgrade(settings.effective_database_url)
+    _bring_up_to_date(settings)
     uvloop.run(_create_admin(settings))
 
 
@@ -239,7 +271,11 @@ COMMANDS = {
     "worker": Command(work, "do jobs from the broker in a process of its own"),
     "migrate": Command(migrate, "bring the database up to date"),
     "schema": Command(show_schema, "print the GraphQL schema"),
-    "openapi": Command(show_openapi, "print the OpenAPI document of a REST dialect", (("dialect", {"choices": ["api_v1", "v1"]}),)),
+    "openapi": Command(
+        show_openapi,
+        "print the OpenAPI document of a REST dialect",
+        (("dialect", {"choices": ["api_v1", "v1"], "nargs": "?", "default": "api_v1", "help": "default: api_v1"}),),
+    ),
     "create-admin": Command(create_admin, "make a superuser", (("email", {"help": "its address"}),)),
     "demo": Command(demo, "show a run of the documented sample flow, or many over a recorded market", DEMO_ARGUMENTS),
 }

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 
 import structlog
 
-from domain.runtime.event_bus import WakeUps
-from domain.runtime.outbox import BATCH, JobMessage, take_due
+from domain.runtime.outbox import JobMessage, take_due
 from domain.runtime.runtime import Dispatch, Runtime
 
 log = structlog.get_logger()
 
 
 class Relay:
-    """Looks every `tick_seconds`, and at once when nudged. Several processes may do so: a row is taken by one of them."""
+    """Looks every `tick_seconds`. Several processes may do so: a row is taken by one of them."""
 
     def __init__(self, runtime: Runtime, send: Dispatch) -> None:
         self._runtime, self._send = runtime, send
-        self._bell = WakeUps()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -29,9 +27,6 @@ class Relay:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-
-    def nudge(self) -> None:
-        self._bell.ring()
 
     async def pass_on(self) -> Sequence[JobMessage]:
         """Do one round: take what is due, commit, send."""
@@ -44,9 +39,7 @@ class Relay:
     async def _run(self) -> None:
         while True:
             try:
-                taken = len(await self.pass_on())
+                await self.pass_on()
             except Exception as error:
                 log.error("relay.failed", exc_info=error)
-                taken = 0
-            if taken < BATCH:
-                await self._bell.wait(self._runtime.settings.tick_seconds)
+            await asyncio.sleep(self._runtime.settings.tick_seconds)

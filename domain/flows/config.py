@@ -1,6 +1,6 @@
 """What a flow can be set to: the documented keys with their types and limits; keys the server does not know are kept as they are."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -16,6 +16,7 @@ from domain.market.candles import Interval
 from domain.runtime.columns import dump_json
 
 MAX_CONFIG_BYTES = 16_384
+LEAST_SWARM = 3
 # Keys of an earlier backend that let a run trade against its own analysis; accepted nowhere.
 FORBIDDEN_PREFIX = "demo_force"
 
@@ -38,7 +39,7 @@ class FlowConfig(BaseModel):
     user_wallet_id: str | None = Field(None, max_length=40)
     order_quantity: Number | None = Field(None, gt=0)
     order_size_usd: Number = Field(Decimal(100), gt=0)
-    swarm_runs: int | None = Field(None, ge=1, le=MAX_PANEL, strict=True)
+    swarm_runs: int | None = Field(None, ge=1, le=MAX_PANEL, strict=True)  # every run has one: `config_of_run`
     swarm_min_agreement: int = Field(DEFAULT_MIN_AGREEMENT, ge=0, le=100, strict=True)
     swarm_role_weights: dict[str, Number] = Field(default_factory=dict)
     single_position_mode: bool = True
@@ -77,6 +78,11 @@ def checked_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if size > MAX_CONFIG_BYTES:
         raise DomainError(ErrorCode.VALIDATION_ERROR, f"config is larger than {MAX_CONFIG_BYTES} bytes", field="config")
     return kept
+
+
+def config_of_run(config: Mapping[str, Any], agents: Collection[str]) -> dict[str, Any]:
+    """Return the settings that a run begins with: the flow's; a swarm of no given size has a member for each agent, at least 3."""
+    return {**config, "swarm_runs": config.get("swarm_runs") or max(LEAST_SWARM, len(agents))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The last step of a run: what is left of the advice becomes at most one order, and the order a position."""
 
-import hashlib
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -21,8 +20,9 @@ from domain.market.market import Market
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.closing import exit_position
 from domain.trading.exposure import wallet_for
+from domain.trading.machine import ACTIVE
 from domain.trading.models import Order, OrderPurpose, OrderStatus, Position, PositionStatus
-from domain.trading.placing import OrderRequest, write_intent
+from domain.trading.placing import OrderRequest, own_client_order_id, write_intent
 from domain.trading.sending import send
 from domain.trading.service import order_by_client_id
 
@@ -39,15 +39,19 @@ async def decide(hold: Hold, execution: Execution) -> Ended:
     instrument = find_instrument(execution.symbol)
     async with hold.operation.reading() as work:
         advice = (await stored_analysis(work, execution, config)).decision
+        # Orders before positions: an order that is filled in between is seen as one or the other.
+        earlier = await _entry_under_way(work, execution)
         standing = await _position_of_flow(work, execution)
-        entry = await order_by_client_id(work, client_order_id(execution.id, "entry"), execution.user_id)
+        entry = await order_by_client_id(work, own_client_order_id(execution.id, "entry"), execution.user_id)
     side = Side(advice.action.value)
 
-    if standing is not None and entry is None and config.single_position_mode:
+    one_at_a_time = config.single_position_mode and entry is None
+    if one_at_a_time and earlier is not None:
+        return await _keep_still(hold, advice, f"Order {earlier.id} of an earlier run is still under way; one at a time.")
+    if one_at_a_time and standing is not None:
         if standing.side.entry is side:
             why = f"The flow already holds a {standing.side.value} position; one at a time."
-            result = Result(Action.HOLD, advice.confidence, why, position_id=standing.id)
-            return await complete_run(hold, Step.DECISION, result, {"final_action": "hold", "confidence": advice.confidence, "reason": why})
+            return await _keep_still(hold, advice, why, standing.id)
         closed = await exit_position(hold.operation, standing.id, OrderPurpose.REVERSE_SIGNAL, execution_id=execution.id)
         if closed.status is PositionStatus.OPEN:
             message = f"Position {closed.id} could not be closed yet; its exit order is looked up until it is"
@@ -69,6 +73,11 @@ async def decide(hold: Hold, execution: Execution) -> Ended:
     return await complete_run(hold, Step.DECISION, result, data)
 
 
+async def _keep_still(hold: Hold, advice: Tally, why: str, position_id: str | None = None) -> Ended:
+    result = Result(Action.HOLD, advice.confidence, why, position_id=position_id)
+    return await complete_run(hold, Step.DECISION, result, {"final_action": "hold", "confidence": advice.confidence, "reason": why})
+
+
 async def _write_entry(
     hold: Hold, execution: Execution, config: FlowConfig, instrument: Instrument, side: Side, advice: Tally
 ) -> Order:  # fmt: skip
@@ -82,7 +91,7 @@ async def _write_entry(
             side=side,
             quantity=quantity,
             order_type=OrderType.MARKET,
-            client_order_id=client_order_id(execution.id, "entry"),
+            client_order_id=own_client_order_id(execution.id, "entry"),
             wallet_id=wallet.id,
             purpose=OrderPurpose.ENTRY,
             flow_id=execution.flow_id,
@@ -106,11 +115,6 @@ async def _unfilled(hold: Hold, order: Order, advice: Tally) -> Ended:
     return await refuse(hold, Step.DECISION, refusal, {"final_action": "hold", "confidence": advice.confidence})
 
 
-def client_order_id(execution_id: str, leg: str) -> str:
-    """Return the id under which the venue knows a leg of a run: the same for every attempt, different for every installation."""
-    return f"tw-{hashlib.sha256(f'{execution_id}/{leg}'.encode()).hexdigest()[:28]}"
-
-
 def _levels(
     instrument: Instrument, config: FlowConfig, side: Side, advice: Tally, tick: Tick
 ) -> tuple[Decimal, Decimal]:  # fmt: skip
@@ -123,12 +127,26 @@ def _levels(
     target = advice.take_profit
     if target is None or (target - price) * sign <= 0:
         target = price + sign * step * config.default_take_profit_percent
-    return instrument.round_price(stop), instrument.round_price(target)
+    # Away from the price, so that neither falls onto it.
+    below, above = (stop, target) if sign > 0 else (target, stop)
+    below, above = instrument.round_price(below, "floor"), instrument.round_price(above, "ceiling")
+    return (below, above) if sign > 0 else (above, below)
 
 
 async def _position_of_flow(work: UnitOfWork, execution: Execution) -> Position | None:
     query = select(Position).where(
         Position.flow_id == execution.flow_id, Position.symbol == execution.symbol, Position.status == PositionStatus.OPEN
+    )
+    return await work.session.scalar(query.limit(1))
+
+
+async def _entry_under_way(work: UnitOfWork, execution: Execution) -> Order | None:
+    query = select(Order).where(
+        Order.flow_id == execution.flow_id,
+        Order.symbol == execution.symbol,
+        Order.execution_id != execution.id,
+        Order.purpose == OrderPurpose.ENTRY,
+        Order.status.in_(ACTIVE),
     )
     return await work.session.scalar(query.limit(1))
 

@@ -14,6 +14,7 @@ from sqlalchemy import Update, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.flows.models import Execution, ExecutionStatus
+from domain.flows.triggering import RUN_JOB
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
@@ -76,12 +77,11 @@ async def renewed(hold: Hold) -> AsyncIterator[None]:
         while True:
             await asyncio.sleep(seconds / 3)
             try:
-                still_ours = await _renew_once(hold, seconds)
+                lost = not await _renew_once(hold, seconds)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("lease.renewal_failed", execution_id=hold.execution_id, error=str(error))
                 continue
-            if not still_ours:
-                lost = True
+            if lost:
                 worker.cancel()
                 return
 
@@ -100,9 +100,10 @@ async def renewed(hold: Hold) -> AsyncIterator[None]:
 
 
 async def let_go(hold: Hold) -> None:
-    """Give the run back at once, so that the next worker need not wait for the lease to run out."""
+    """Let the lease run out now, so that the next worker need not wait for it."""
     async with hold.operation.unit_of_work() as work:
-        await work.session.execute(_mine(hold).values(lease_until=None))
+        # Not None, which says that a job for the run is in the outbox: this worker's may have been done away with by its double.
+        await work.session.execute(_mine(hold).values(lease_until=work.now))
 
 
 async def revive_silent_runs(operation: Operation) -> int:
@@ -118,7 +119,7 @@ async def revive_silent_runs(operation: Operation) -> int:
         )
         held = (await work.session.execute(query)).all()
         now = work.now
-    silent = [row for row in held if row.lease_until < now or _has_died(row.lease_owner, runtime.owner)]
+    silent = [row for row in held if row.lease_until <= now or _has_died(row.lease_owner, runtime.owner)]
     revived = 0
     for execution_id, owner, until in silent:
         async with operation.unit_of_work() as work:
@@ -134,7 +135,7 @@ async def revive_silent_runs(operation: Operation) -> int:
                 .returning(Execution.id)
             )
             if freed.first() is not None:
-                work.enqueue("flows.run_execution", execution_id=execution_id)
+                work.enqueue(RUN_JOB, execution_id=execution_id)
                 revived += 1
     if revived:
         log.info("executions.revived", count=revived)
@@ -145,7 +146,11 @@ async def _renew_once(hold: Hold, seconds: float) -> bool:
     async with hold.operation.unit_of_work() as work:
         until = work.now + timedelta(seconds=seconds)
         renewed_row = await work.session.execute(_mine(hold).values(lease_until=until).returning(Execution.id))
-        return renewed_row.first() is not None
+        if renewed_row.first() is not None:
+            return True
+        # A run that has just ended is nobody's, and its worker still has the end to tell.
+        status = await work.session.scalar(select(Execution.status).where(Execution.id == hold.execution_id))
+        return status is not ExecutionStatus.RUNNING
 
 
 def _mine(hold: Hold) -> Update:
@@ -162,7 +167,7 @@ def _is_free(execution: Execution, now: datetime, me: str) -> bool:
         return True
     if execution.status is not ExecutionStatus.RUNNING:
         return False
-    return execution.lease_until is None or execution.lease_until < now or _has_died(execution.lease_owner, me)
+    return execution.lease_until is None or execution.lease_until <= now or _has_died(execution.lease_owner, me)
 
 
 def _has_died(owner: str | None, me: str) -> bool:

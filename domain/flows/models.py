@@ -45,7 +45,10 @@ class StepStatus(StrEnum):
 
 
 class Flow(Base):
-    """A trading automation of one user. `next_run_at` is set while its auto loop waits for the next run."""
+    """A trading automation of one user.
+
+    `loop_provider` is set from start until the auto loop ends, `next_run_at` while the loop waits for its next run.
+    """
 
     __tablename__ = "flows"
     __table_args__ = (
@@ -82,6 +85,13 @@ class Flow(Base):
         if not self.successful_executions:
             return Decimal(0)
         return (Decimal(self.winning_trades) * 100 / self.successful_executions).quantize(Decimal("0.01"))
+
+    @property
+    def is_looping(self) -> bool:
+        return self.loop_provider is not None
+
+    def end_loop(self) -> None:
+        self.loop_provider = self.next_run_at = None
 
 
 class Execution(Base):

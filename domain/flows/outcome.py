@@ -56,10 +56,10 @@ async def complete_step(work: UnitOfWork, execution: Execution, step: Step, data
     tell_step(work, execution, Step(step + 1))
 
 
-async def complete_run(hold: Hold, step: Step, result: Result, data: Mapping[str, Any], *, skipped: bool = False) -> Ended:
+async def complete_run(hold: Hold, step: Step, result: Result, data: Mapping[str, Any]) -> Ended:
     """End the run in its own unit of work: a trade, or a hold with its reason."""
     async with hold.unit_of_work() as (work, execution):
-        await end_run(work, execution, step, result, data, skipped=skipped)
+        await end_run(work, execution, step, result, data)
     return Ended.YES
 
 

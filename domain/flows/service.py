@@ -3,13 +3,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import batched
 from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy import Select, delete, select, update
 
 from domain.analysts.models import Conversation, Decision, Message, VoteRow
-from domain.flows.config import checked_config
+from domain.flows.config import FlowConfig, checked_config
 from domain.flows.models import (
     Execution,
     ExecutionSnapshot,
@@ -30,6 +31,8 @@ from domain.runtime.unit_of_work import UnitOfWork
 
 LIVE = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING)
 DEFAULT_AGENTS = ("market_analyst", "risk_manager")
+# PostgreSQL takes 32 767 arguments to a statement.
+ERASED_AT_ONCE = 1_000
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
 AgentName = Annotated[str, Field(min_length=1, max_length=40)]
@@ -109,7 +112,8 @@ async def create_flow(work: UnitOfWork, body: NewFlow) -> Flow:
         loop_cycles=0,
         created_at=work.now,
     )
-    fingerprint = fingerprint_of("create_flow", name=flow.name, symbol=flow.symbol, mode=flow.mode, config=config, agents=flow.agents)
+    fingerprint = fingerprint_of("create_flow", name=flow.name, symbol=flow.symbol, mode=flow.mode, trigger=flow.trigger,
+                                 agents=flow.agents, schedule=flow.schedule, config=config)  # fmt: skip
     if earlier := await claim(work, fingerprint, flow.id):
         return await find_flow(work, earlier)
     work.session.add(flow)
@@ -135,7 +139,7 @@ async def get_flow(work: UnitOfWork, flow_id: str) -> Flow:
 async def update_flow(work: UnitOfWork, flow_id: str, body: FlowChanges) -> Flow:
     """Change a flow; a run under way keeps the settings it began with.
 
-    Making it active by hand lets it be triggered but starts no loop; taking it out of active ends one.
+    Making it active by hand lets it be triggered but starts no loop; taking it out of active, or `auto_loop_enabled` false, ends one.
     """
     flow = await find_flow(work, flow_id, for_update=True)
     if body.name is not None:
@@ -151,8 +155,8 @@ async def update_flow(work: UnitOfWork, flow_id: str, body: FlowChanges) -> Flow
     flow.schedule = flow.schedule if body.schedule is None else body.schedule
     if body.status is not None:
         flow.status = body.status
-        if body.status is not FlowStatus.ACTIVE:
-            flow.next_run_at = None
+    if flow.status is not FlowStatus.ACTIVE or not FlowConfig.of(flow.config).auto_loop_enabled:
+        flow.end_loop()
     flow.updated_at = work.now
     return flow
 
@@ -163,7 +167,8 @@ async def delete_flow(work: UnitOfWork, flow_id: str) -> None:
     flow = await find_flow(work, flow_id, for_update=True)
     if await live_execution(work, flow.id) is not None:
         raise DomainError(ErrorCode.FLOW_BUSY, "A run of this flow is under way", flow_id=flow.id)
-    flow.deleted_at, flow.next_run_at, flow.status = work.now, None, FlowStatus.PAUSED
+    flow.deleted_at, flow.status = work.now, FlowStatus.PAUSED
+    flow.end_loop()
 
 
 @requires(Permission.EXECUTIONS_READ)
@@ -251,11 +256,12 @@ async def _execution_page(work: UnitOfWork, query: Select[Execution], limit: int
 
 async def _erase(work: UnitOfWork, execution_ids: Sequence[str]) -> None:
     session = work.session
-    conversations = select(Conversation.id).where(Conversation.execution_id.in_(execution_ids))
-    await session.execute(delete(Message).where(Message.conversation_id.in_(conversations)))
-    for table in (Conversation, VoteRow, Decision, ExecutionStep, ExecutionSnapshot):
-        await session.execute(delete(table).where(table.execution_id.in_(execution_ids)))
-    await session.execute(delete(Execution).where(Execution.id.in_(execution_ids)))
+    for some in batched(execution_ids, ERASED_AT_ONCE):
+        conversations = select(Conversation.id).where(Conversation.execution_id.in_(some))
+        await session.execute(delete(Message).where(Message.conversation_id.in_(conversations)))
+        for table in (Conversation, VoteRow, Decision, ExecutionStep, ExecutionSnapshot):
+            await session.execute(delete(table).where(table.execution_id.in_(some)))
+        await session.execute(delete(Execution).where(Execution.id.in_(some)))
 
 
 async def count_finished(work: UnitOfWork, flow_id: str, *, successful: bool) -> None:

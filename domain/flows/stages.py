@@ -11,11 +11,11 @@ from domain.analysts.rule_based import panel, solo_analyst, weight_of
 from domain.analysts.snapshot import MarketSnapshot, snapshot_of
 from domain.analysts.tally import Tally, tally, tally_solo
 from domain.exchanges.venue import Side
-from domain.flows.config import FlowConfig, Sizing, sizing_of
+from domain.flows.config import LEAST_SWARM, FlowConfig, Sizing, sizing_of
 from domain.flows.conversing import open_conversation, record_decision, record_tally, record_votes, standing_votes
 from domain.flows.lease import Hold
 from domain.flows.models import Execution, ExecutionSnapshot, FlowMode
-from domain.flows.outcome import Ended, Result, complete_run, complete_step, end_run
+from domain.flows.outcome import Ended, Result, complete_step, end_run
 from domain.flows.steps import Step
 from domain.kernel.clock import to_wire
 from domain.kernel.errors import DomainError, ErrorCode
@@ -25,8 +25,8 @@ from domain.risk.rules import Verdict
 from domain.risk.service import store_verdicts
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.exposure import assess, wallet_for
+from domain.trading.placing import RiskRefused
 
-LEAST_SWARM = 3
 ONE = Decimal(1)
 
 
@@ -150,11 +150,15 @@ async def refuse(hold: Hold, step: Step, refusal: DomainError, data: dict[str, o
     """End the run with a hold because the trade was refused; the code says why."""
     error = {"code": refusal.code.value, "message": refusal.message}
     result = Result(Action.HOLD, Decimal(0), f"Trade refused: {refusal.message}", refusal=error)
-    return await complete_run(hold, step, result, {**data, "refusal": {**error, "details": refusal.details}})
+    async with hold.unit_of_work() as (work, current):
+        if isinstance(refusal, RiskRefused):
+            await store_verdicts(work, current.user_id, refusal.verdicts, execution_id=current.id)
+        await end_run(work, current, step, result, {**data, "refusal": {**error, "details": refusal.details}})
+    return Ended.YES
 
 
 def members_of(execution: Execution, config: FlowConfig) -> Sequence[Analyst]:
-    """Return who votes in the run: one analyst in solo mode, else `swarm_runs` of them (default 3, or one for each agent)."""
+    """Return who votes in the run: one analyst in solo mode, else `swarm_runs` of them."""
     if execution.mode is FlowMode.SOLO:
         return (solo_analyst(),)
     return panel(config.swarm_runs or LEAST_SWARM)

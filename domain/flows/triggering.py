@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from domain.analysts.providers import ModelProvider, choose_provider
-from domain.flows.config import FlowConfig
+from domain.flows.config import FlowConfig, config_of_run
 from domain.flows.events import tell_queued
 from domain.flows.models import Execution, ExecutionStatus, ExecutionStep, Flow, FlowStatus, StepStatus
 from domain.flows.service import LIVE, ExecutionRecord, find_execution, find_flow, get_execution, live_execution
@@ -80,7 +80,7 @@ async def start_flow(work: UnitOfWork, flow_id: str, body: StartOptions | None =
     options = body or StartOptions()
     provider = choose_provider(configured_models(work.operation.runtime.settings), options.model_provider)
     flow = await find_flow(work, flow_id, for_update=True)
-    if flow.status is FlowStatus.ACTIVE and await _is_looping(work, flow):
+    if flow.is_looping:
         return flow
     flow.status = FlowStatus.ACTIVE
     flow.config = {**flow.config, "auto_loop_enabled": True}
@@ -97,8 +97,9 @@ async def start_flow(work: UnitOfWork, flow_id: str, body: StartOptions | None =
 async def stop_flow(work: UnitOfWork, flow_id: str) -> Flow:
     """Pause a flow and end its loop; a run under way is finished. Stopping a stopped flow changes nothing."""
     flow = await find_flow(work, flow_id, for_update=True)
-    if flow.status is not FlowStatus.PAUSED or flow.next_run_at is not None:
-        flow.status, flow.next_run_at, flow.updated_at = FlowStatus.PAUSED, None, work.now
+    if flow.status is not FlowStatus.PAUSED:
+        flow.status, flow.updated_at = FlowStatus.PAUSED, work.now
+        flow.end_loop()
     return flow
 
 
@@ -120,7 +121,7 @@ async def wait_for_execution(operation: Operation, execution_id: str, seconds: f
 async def begin_due_cycles(operation: Operation) -> int:
     """Begin the next run of every loop whose pause is over; says how many. One flow's trouble does not stop the others."""
     async with operation.reading() as work:
-        due = select(Flow.id).where(Flow.next_run_at <= work.now, Flow.status == FlowStatus.ACTIVE, Flow.deleted_at.is_(None)).limit(500)
+        due = select(Flow.id).where(Flow.next_run_at <= work.now).limit(500)
         flow_ids = (await work.session.scalars(due)).all()
     begun = 0
     for flow_id in flow_ids:
@@ -139,12 +140,12 @@ async def schedule_next_cycle(work: UnitOfWork, execution: Execution) -> None:
     if not execution.is_loop:
         return
     flow = await work.session.get(Flow, execution.flow_id, with_for_update=True)
-    if flow is None or flow.deleted_at or flow.status is not FlowStatus.ACTIVE:
+    if flow is None or not flow.is_looping:
         return
     config = FlowConfig.of(flow.config)
     finished = config.auto_loop_max_cycles is not None and flow.loop_cycles >= config.auto_loop_max_cycles
-    if finished or not config.auto_loop_enabled:
-        flow.next_run_at = None
+    if finished:
+        flow.end_loop()
         return
     pause = config.auto_loop_delay_seconds or SHORTEST_PAUSE
     flow.next_run_at = work.now + timedelta(seconds=float(pause))
@@ -157,17 +158,10 @@ def configured_models(settings: Settings) -> Mapping[str, object]:
     }
 
 
-async def _is_looping(work: UnitOfWork, flow: Flow) -> bool:
-    if flow.next_run_at is not None:
-        return True
-    live = await live_execution(work, flow.id)
-    return live is not None and live.is_loop
-
-
 async def _begin_due_cycle(operation: Operation, flow_id: str) -> bool:
     async with operation.unit_of_work() as work:
         # looked up again under the lock: stop, or another process, may have been faster
-        due = select(Flow).where(Flow.id == flow_id, Flow.next_run_at <= work.now, Flow.status == FlowStatus.ACTIVE)
+        due = select(Flow).where(Flow.id == flow_id, Flow.next_run_at <= work.now)
         flow = await work.session.scalar(due.with_for_update())
         if flow is None or await live_execution(work, flow_id) is not None:
             return False
@@ -196,7 +190,7 @@ async def _begin(
         flow_name=flow.name,
         symbol=flow.symbol,
         mode=flow.mode,
-        config=flow.config,
+        config=config_of_run(flow.config, flow.agents),
         provider=provider.id,
         model=options.model_name or provider.default_model,
         order_quantity_override=options.order_quantity_override,

@@ -129,19 +129,6 @@ async def store_verdicts(
     )
 
 
-@requires(Permission.RISK_RULES_READ)
-async def verdicts_of(work: UnitOfWork, *, execution_id: str | None = None, order_id: str | None = None) -> Sequence[RiskVerdict]:
-    """Return the stored verdicts of a run or an order that the caller may see, oldest first."""
-    query = select(RiskVerdict)
-    if not work.caller.is_system:
-        query = query.where(RiskVerdict.user_id == work.caller.id)
-    if execution_id is not None:
-        query = query.where(RiskVerdict.execution_id == execution_id)
-    if order_id is not None:
-        query = query.where(RiskVerdict.order_id == order_id)
-    return (await work.session.scalars(query.order_by(RiskVerdict.id))).all()
-
-
 async def _rule(work: UnitOfWork, rule_id: str) -> RiskRule:
     rule = await work.session.scalar(risk_rules_visible_to(work.caller).where(RiskRule.id == rule_id))
     if rule is None:

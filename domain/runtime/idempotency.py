@@ -60,10 +60,19 @@ async def claim(work: "UnitOfWork", fingerprint: str, result_id: str) -> str | N
     statement = insert(IdempotencyKey).values(user_id=user_id, key=key, fingerprint=fingerprint, result_id=result_id, created_at=work.now)
     if (await session.execute(statement.on_conflict_do_nothing().returning(IdempotencyKey.key))).first() is not None:
         return None
-    earlier = await session.scalar(select(IdempotencyKey).where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key))
-    if earlier is None or earlier.fingerprint != fingerprint:
+    return await answered(work, fingerprint)
+
+
+async def answered(work: "UnitOfWork", fingerprint: str) -> str | None:
+    """Return the id that an earlier, equal request with the request's key made, None if there was none.
+
+    Raises IDEMPOTENCY_CONFLICT if the key was used for something else.
+    """
+    mine = IdempotencyKey.user_id == work.caller.id, IdempotencyKey.key == work.operation.idempotency_key
+    earlier = await work.session.scalar(select(IdempotencyKey).where(*mine, IdempotencyKey.created_at >= work.now - KEPT))
+    if earlier is not None and earlier.fingerprint != fingerprint:
         raise DomainError(ErrorCode.IDEMPOTENCY_CONFLICT, "This idempotency key was used for another request")
-    return earlier.result_id
+    return None if earlier is None else earlier.result_id
 
 
 async def prune_keys(work: "UnitOfWork") -> None:

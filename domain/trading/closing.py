@@ -17,7 +17,7 @@ from domain.trading.machine import TERMINAL
 from domain.trading.models import Order, OrderPurpose, OrderStatus, Position, PositionStatus
 from domain.trading.placing import OrderRequest, own_client_order_id, write_intent
 from domain.trading.sending import send
-from domain.wallets.ledger import lock_wallets_of
+from domain.wallets.ledger import lock_wallet, lock_wallets_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,7 @@ async def close_position(operation: Operation, position_id: str, reason: OrderPu
         check_open(position)
     tick = await operation.use(Market).price(position.symbol)
     async with operation.unit_of_work() as work:
-        position = await find_position(work, position_id)
-        order = await write_exit(work, position, reason, tick)
+        order = await write_exit(work, await _held_position(work, position_id), reason, tick)
     order = await send(operation, order.id)
     async with operation.reading() as work:
         position = await find_position(work, position_id)
@@ -84,13 +83,15 @@ async def exit_position(operation: Operation, position_id: str, purpose: OrderPu
         position = await find_position(work, position_id)
     if position.status is not PositionStatus.OPEN:
         return position
-    order_id = position.exit_order_id
-    if order_id is None:
+    if position.exit_order_id is None:
         tick = await operation.use(Market).price(position.symbol)
         async with operation.unit_of_work() as work:
-            position = await find_position(work, position_id)
-            order_id = (await write_exit(work, position, purpose, tick, execution_id=execution_id)).id
-    await send(operation, order_id)
+            position = await _held_position(work, position_id)
+            # A stop may have been faster.
+            if position.status is PositionStatus.OPEN and position.exit_order_id is None:
+                await write_exit(work, position, purpose, tick, execution_id=execution_id)
+    if position.exit_order_id is not None:
+        await send(operation, position.exit_order_id)
     async with operation.reading() as work:
         return await find_position(work, position_id)
 
@@ -98,13 +99,11 @@ async def exit_position(operation: Operation, position_id: str, purpose: OrderPu
 async def write_exit(work: UnitOfWork, position: Position, purpose: OrderPurpose, tick: Tick, *, execution_id: str | None = None) -> Order:
     """Write the order that closes a position and mark the position as being closed; of many who try at once, one succeeds.
 
-    Its client order id follows from the position and the number of the attempt. What other orders under way are about to close is
-    left to them. Raises INVALID_POSITION_STATE.
+    Call it under the wallets' lock, with the position as it stands there. The client order id follows from the position and the
+    number of the attempt. What other orders under way are about to close is left to them. Raises INVALID_POSITION_STATE.
     """
-    wallets = {wallet.id: wallet for wallet in await lock_wallets_of(work, position.user_id)}
-    await work.session.refresh(position)
     check_open(position)
-    standings = await standings_of(work, wallets[position.wallet_id], tick.price, position.symbol)
+    standings = await standings_of(work, await lock_wallet(work, position.wallet_id), tick.price, position.symbol)
     held = standings[position.symbol].books.get(position.book, ZERO) * position.side.sign
     if held <= 0:
         raise DomainError(
@@ -125,6 +124,13 @@ async def write_exit(work: UnitOfWork, position: Position, purpose: OrderPurpose
     order = await write_intent(work, request, tick, user_id=position.user_id)
     position.exit_order_id, position.updated_at = order.id, work.now
     return order
+
+
+async def _held_position(work: UnitOfWork, position_id: str) -> Position:
+    position = await find_position(work, position_id)
+    await lock_wallets_of(work, position.user_id)
+    await work.session.refresh(position)
+    return position
 
 
 def check_open(position: Position) -> None:

@@ -186,7 +186,7 @@ async def validate_trade(
 
 
 async def wallet_for(work: UnitOfWork, user_id: str, wallet_id: str | None) -> Wallet:
-    """Return the user's wallet of this id, or the one that orders use by default. Raises VALIDATION_ERROR."""
+    """Return the user's wallet of this id, or the one that orders use by default. Raises NotFound, VALIDATION_ERROR."""
     if wallet_id is None:
         return await default_wallet(work, user_id)
     query = select(Wallet).where(Wallet.id == wallet_id, Wallet.user_id == user_id, Wallet.deleted_at.is_(None))

@@ -143,10 +143,9 @@ async def _prices(operation: Operation, symbols: list[str]) -> dict[str, Tick]:
     for symbol, answer in zip(symbols, answers, strict=True):
         if isinstance(answer, Tick):
             ticks[symbol] = answer
-        elif isinstance(answer, DomainError):
-            log.warning("monitor.no_price", symbol=symbol, code=answer.code.value)
         else:
-            raise answer
+            # One symbol's trouble must not keep the stops of the others from firing.
+            log.warning("monitor.no_price", symbol=symbol, exc_info=None if isinstance(answer, DomainError) else answer, reason=str(answer))
     return ticks
 
 

@@ -16,7 +16,7 @@ from domain.market.instruments import Instrument, find_instrument
 from domain.market.market import Market
 from domain.risk.rules import Verdict, rejections
 from domain.risk.service import judge, store_verdicts
-from domain.runtime.idempotency import claim, fingerprint_of
+from domain.runtime.idempotency import answered, claim, fingerprint_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.events import order_updated
@@ -71,7 +71,7 @@ class OrderRequest:
 
 
 class RiskRefused(DomainError):
-    """A risk rule forbids the trade; nothing was written. The verdicts are there to be stored by whoever catches this."""
+    """A risk rule forbids the trade; nothing was written. The failing verdicts are there to be stored by whoever catches this."""
 
     def __init__(self, verdicts: list[Verdict]) -> None:
         refusing = rejections(verdicts)
@@ -81,7 +81,7 @@ class RiskRefused(DomainError):
             violations=[verdict.message for verdict in refusing],
             rules=[{"rule_id": verdict.rule_id, "rule_name": verdict.rule_name, **verdict.numbers} for verdict in refusing],
         )
-        self.verdicts = verdicts
+        self.verdicts = [verdict for verdict in verdicts if not verdict.passed]
 
 
 @requires(Permission.ORDERS_WRITE)
@@ -98,8 +98,10 @@ async def place_order(operation: Operation, request: OrderRequest) -> Order:
             ErrorCode.VALIDATION_ERROR, f"Client order ids that begin with {OWN_PREFIX} are the server's own", field="client_order_id"
         )
     request = replace(request, symbol=find_instrument(request.symbol).symbol)
-    tick = await operation.use(Market).price(request.symbol)
     fingerprint = fingerprint_of("place_order", **asdict(request))
+    if written := await _written_before(operation, request, fingerprint):
+        return await send(operation, written)
+    tick = await operation.use(Market).price(request.symbol)
     try:
         async with operation.unit_of_work() as work:
             # Also makes the parallel twin of this request wait until this one is written.
@@ -111,8 +113,7 @@ async def place_order(operation: Operation, request: OrderRequest) -> Order:
                 await write_intent(work, request, tick, order_id=order_id)
     except RiskRefused as refused:
         async with operation.unit_of_work() as work:
-            failing = [verdict for verdict in refused.verdicts if not verdict.passed]
-            await store_verdicts(work, work.caller.id, failing, execution_id=request.execution_id)
+            await store_verdicts(work, work.caller.id, refused.verdicts, execution_id=request.execution_id)
         raise
     return await send(operation, earlier or order_id)
 
@@ -132,11 +133,13 @@ async def write_intent(
     check_shape(request)
     instrument = find_instrument(request.symbol)
     quantity, price = trimmed(request.quantity), tick.price
-    _check_size(instrument, quantity, price, is_exit=request.reduce_only)
     await lock_wallets_of(work, owner)
     twin = await _twin(work, owner, request.client_order_id)
     if twin is not None:
         return _same(twin, request, instrument)
+    # What is left of a position must be closable, however small, large or crooked.
+    if not request.reduce_only:
+        _check_size(instrument, quantity, price)
     position = await _position(work, owner, request, instrument)
     wallet = await _wallet(work, owner, request, position)
     venue = work.operation.use(Venues).of(wallet.definition_slug)
@@ -233,7 +236,7 @@ def _unsupported(order_type: OrderType) -> DomainError:
     )
 
 
-def _check_size(instrument: Instrument, quantity: Decimal, price: Decimal, *, is_exit: bool) -> None:
+def _check_size(instrument: Instrument, quantity: Decimal, price: Decimal) -> None:
     if quantity > instrument.max_quantity:
         raise DomainError(
             ErrorCode.VALIDATION_ERROR,
@@ -241,9 +244,6 @@ def _check_size(instrument: Instrument, quantity: Decimal, price: Decimal, *, is
             field="quantity",
             maximum=plain(instrument.max_quantity),
         )
-    # What is left of a position must be closable, however small or crooked.
-    if is_exit:
-        return
     if quantity < instrument.min_quantity:
         raise DomainError(
             ErrorCode.QUANTITY_TOO_SMALL,
@@ -306,6 +306,15 @@ def _check_short(standing: Standing, side: Side, quantity: Decimal) -> None:
             field="quantity",
             open_quantity=plain(standing.quantity),
         )
+
+
+async def _written_before(operation: Operation, request: OrderRequest, fingerprint: str) -> str | None:
+    # A retry is answered whatever the market does by now.
+    async with operation.reading() as work:
+        if operation.idempotency_key is not None:
+            return await answered(work, fingerprint)
+        twin = await _twin(work, operation.caller.id, request.client_order_id)
+        return _same(twin, request, find_instrument(request.symbol)).id if twin else None
 
 
 async def _twin(work: UnitOfWork, user_id: str, client_order_id: str | None) -> Order | None:

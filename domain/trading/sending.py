@@ -1,5 +1,6 @@
 """Hands written orders to their venue, each at most once, and finds out what became of those whose answer was lost."""
 
+import asyncio
 from datetime import timedelta
 
 import structlog
@@ -17,7 +18,7 @@ log = structlog.get_logger()
 # A market order is meant for now: one that has not reached the venue by then is given up instead of filled at another day's price.
 TOO_LATE_AFTER = timedelta(minutes=5)
 UNSETTLED_AFTER = timedelta(seconds=3)
-LOOK_AGAIN_SECONDS = 0.2
+LOOK_AGAIN_SECONDS = 0.1
 BATCH = 100
 
 
@@ -37,8 +38,7 @@ async def send(operation: Operation, order_id: str) -> Order:
         if order.status in TERMINAL or waited >= patience:
             return order
         # Somebody else is asking the venue at this moment.
-        async with operation.runtime.bus.subscribe(order.user_id) as wake_ups:
-            await wake_ups.wait(LOOK_AGAIN_SECONDS)
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
         waited += LOOK_AGAIN_SECONDS
     venue = operation.use(Venues).of(slug)
     try:

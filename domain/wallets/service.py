@@ -1,6 +1,5 @@
 """What people may ask of their wallets, and the paper wallet that everybody has from the start."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from sqlalchemy import Select, select
@@ -88,9 +87,3 @@ async def list_ledger(
     if asset is not None:
         query = query.where(LedgerEntry.asset == asset)
     return await page_of(work.session, query, limit, offset)
-
-
-async def wallets_of(work: UnitOfWork, user_id: str) -> Sequence[Wallet]:
-    """Return all wallets of a user, oldest first."""
-    query = select(Wallet).where(Wallet.user_id == user_id, Wallet.deleted_at.is_(None))
-    return (await work.session.scalars(query.order_by(Wallet.created_at, Wallet.id))).all()

@@ -1,5 +1,6 @@
 """Turns whatever went wrong in a GraphQL operation into an error with a code from the catalogue, and hides what clients must not see."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,8 @@ from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import plain
 
 log = structlog.get_logger()
+_QUOTED_INPUT = re.compile(r"(?:, found|(?<=non string value)): .*", re.DOTALL)
+_MAX_MESSAGE = 500
 
 
 def wire_errors(errors: Iterable[Exception], request_id: str) -> list[dict[str, Any]]:
@@ -47,10 +50,16 @@ def _refusal(error: GraphQLError, request_id: str) -> tuple[ErrorCode, str, Mapp
         return ErrorCode.QUERY_TOO_COMPLEX if too_long else ErrorCode.BAD_REQUEST, error.message, {}
     # What the GraphQL library itself refuses names the place in the document; its complaints about our own values do not.
     if isinstance(cause, GraphQLError) and (error.path is None or cause.nodes):
-        return ErrorCode.VALIDATION_ERROR, error.message, {}
+        return ErrorCode.VALIDATION_ERROR, _without_input(error.message), {}
     path = ".".join(map(str, error.path)) if error.path else None
     log.error("graphql.failed", request_id=request_id, path=path, exc_info=cause)
     return ErrorCode.INTERNAL_ERROR, "Something went wrong on the server", {}
+
+
+def _without_input(message: str) -> str:
+    # The library quotes whole input objects, and whatever stands where text should. Passwords do not belong into answers, nor a
+    # megabyte of anything.
+    return _QUOTED_INPUT.sub(".", message)[:_MAX_MESSAGE]
 
 
 def _root_cause(error: GraphQLError) -> Exception:

@@ -11,12 +11,14 @@ from domain.risk import service as risk
 from domain.trading import closing, exposure, monitoring, records
 from domain.trading import service as trading
 from domain.trading.closing import PositionClosed
-from domain.trading.models import OrderPurpose
+from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.flows import trigger_and_wait
+from resolvers.rest.market import as_spelled
 from schema.realtime import conversation_view, voting_view
 from schema.rest.accounts import (
+    DeletedUserView,
     ForgotPasswordBody,
     LoginBody,
     LogoutBody,
@@ -30,7 +32,7 @@ from schema.rest.accounts import (
 )
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
-from schema.rest.market import IndicatorsView, OHLCView, PriceView, TickerView
+from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
 from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
 from schema.rest.trading import OrderBody, OrderView, PositionView, ProtectionBody
 
@@ -61,7 +63,7 @@ AUTH = [
 USERS = [
     Call("GET", "/users/me", accounts.get_me, ProfileView),
     Call("PUT", "/users/me", accounts.update_me, ProfileView, body=ProfileBody),
-    Call("DELETE", "/users/me", accounts.delete_me, answer={"message": "User deleted successfully"}),
+    Call("DELETE", "/users/me", accounts.delete_me, DeletedUserView),
 ]
 
 FLOWS = [
@@ -84,10 +86,26 @@ FLOWS = [
 # A symbol may hold a slash as it stands, encoded, or left out.
 UNKNOWN_IS_404 = {ErrorCode.UNKNOWN_SYMBOL: 404}
 MARKET = [
-    Call("GET", "/market/ohlc/{symbol:path}", market.get_ohlc, OHLCView, public=True, statuses=UNKNOWN_IS_404),
-    Call("GET", "/market/ticker/{symbol:path}", market.get_ticker, TickerView, public=True, statuses=UNKNOWN_IS_404),
-    Call("GET", "/market/price/{symbol:path}", market.get_price, PriceView, public=True, statuses=UNKNOWN_IS_404),
-    Call("GET", "/market/indicators/{symbol:path}", market.get_indicators, IndicatorsView, public=True, statuses=UNKNOWN_IS_404),
+    Call(
+        "GET",
+        "/market/ohlc/{symbol:path}",
+        as_spelled(market.get_ohlc),
+        OHLCView,
+        public=True,
+        types={"limit": CandleLimit},
+        statuses=UNKNOWN_IS_404,
+    ),
+    Call("GET", "/market/ticker/{symbol:path}", as_spelled(market.get_ticker), TickerView, public=True, statuses=UNKNOWN_IS_404),
+    Call("GET", "/market/price/{symbol:path}", as_spelled(market.get_price), PriceView, public=True, statuses=UNKNOWN_IS_404),
+    Call(
+        "GET",
+        "/market/indicators/{symbol:path}",
+        as_spelled(market.get_indicators),
+        IndicatorsView,
+        public=True,
+        types={"limit": IndicatorLimit},
+        statuses=UNKNOWN_IS_404,
+    ),
 ]
 
 ORDERS = [
@@ -97,7 +115,7 @@ ORDERS = [
 ]
 
 POSITIONS = [
-    Call("GET", "/positions", trading.list_positions, list[PositionView]),
+    Call("GET", "/positions", trading.list_positions, list[PositionView], types={"status": PositionStatus | None}),
     Call("GET", "/positions/{position_id}", trading.get_position, PositionView),
     Call("PATCH", "/positions/{position_id}", monitoring.update_position, PositionView, body=ProtectionBody),
     Call("POST", "/positions/{position_id}/close", closing.close_position, PositionClosed, given={"reason": OrderPurpose.MANUAL_CLOSE}),

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -103,6 +103,11 @@ class BoundCall:
             raise TypeError(f"{call.name}: {call.service.__qualname__} has no argument for {sorted(missing | strangers)}")
 
     @property
+    def queried(self) -> set[str]:
+        """The names that clients give in the query."""
+        return {entry.wire_name for entry in self.inputs if entry.place == "query"}
+
+    @property
     def is_list(self) -> bool:
         return get_origin(self.call.view) is list
 
@@ -198,6 +203,7 @@ class DialectRouter:
     async def _respond(self, request: Request) -> Response:
         request_id = request_id_of(request.scope)
         statuses: Mapping[ErrorCode, int] = {}
+        queried: Collection[str] = ()
         headers: dict[str, str] = {}
         try:
             found = self._rows_at(request)
@@ -207,11 +213,11 @@ class DialectRouter:
             row, request.scope["path_params"] = found.get("GET" if request.method == "HEAD" else request.method, (None, {}))
             if row is None:
                 return self._without_row(request, headers)
-            headers, statuses = {}, row.call.statuses
+            headers, statuses, queried = {}, row.call.statuses, row.queried
             self._check_accept(request)
             return await row.respond(request, self.runtime())
         except DomainError as error:
-            return failure_response(self.dialect, error, request_id, statuses.get(error.code), headers)
+            return failure_response(self.dialect, error, request_id, statuses.get(error.code), headers, queried)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
         except Exception:
@@ -233,8 +239,8 @@ class DialectRouter:
         raise DomainError(ErrorCode.METHOD_NOT_ALLOWED, "Method Not Allowed")
 
     def _check_accept(self, request: Request) -> None:
-        accepted = request.headers.get("accept", "*/*")
-        if self.dialect.negotiates and not re.search(r"\*/\*|application/\*|application/(\w+\+)?json", accepted):
+        accepted = request.headers.get("accept") or "*/*"
+        if self.dialect.negotiates and not re.search(r"\*/\*|application/\*|application/(\w+\+)?json", accepted.lower()):
             raise DomainError(ErrorCode.NOT_ACCEPTABLE, "This API sends application/json")
 
 
@@ -249,9 +255,10 @@ def bind(calls: Iterable[Call], dialect: Dialect) -> list[BoundCall]:
     return bound
 
 
-def route_of(rows: Iterable[BoundCall], dialect: Dialect, runtime: RuntimeGetter) -> Route:
-    """Return the one route that answers everything under the dialect's prefix."""
-    return Route(dialect.prefix + "/{path:path}", DialectRouter(rows, dialect, runtime))
+def routes_of(rows: Iterable[BoundCall], dialect: Dialect, runtime: RuntimeGetter) -> list[Route]:
+    """Return the routes that answer the dialect's prefix and everything under it."""
+    router = DialectRouter(rows, dialect, runtime)
+    return [Route(dialect.prefix, router), Route(dialect.prefix + "/{path:path}", router)]
 
 
 def _specificity(row: BoundCall) -> list[tuple[int, str]]:
@@ -264,7 +271,12 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
 
 
 def failure_response(
-    dialect: Dialect, error: DomainError, request_id: str, status: int | None = None, headers: Mapping[str, str] | None = None
+    dialect: Dialect,
+    error: DomainError,
+    request_id: str,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    queried: Collection[str] = (),
 ) -> Response:
     """Return a refusal in the dialect's envelope, with the headers that its status asks for."""
     status = status or dialect.status_of(error.code)
@@ -273,7 +285,7 @@ def failure_response(
         extra["WWW-Authenticate"] = "Bearer"
     if "retry_after" in error.details:
         extra["Retry-After"] = str(error.details["retry_after"])
-    return json_response(dialect.failure(error, request_id), status, extra)
+    return json_response(dialect.failure(error, request_id, queried), status, extra)
 
 
-__all__ = ["Answer", "BoundCall", "Call", "Header", "bind", "route_of"]
+__all__ = ["Answer", "BoundCall", "Call", "Header", "bind", "routes_of"]

@@ -5,14 +5,19 @@ from typing import Annotated
 
 from domain.flows.service import ExecutionRecord
 from domain.flows.triggering import TriggerOptions, trigger_flow, wait_for_execution
+from domain.kernel.permissions import Permission, requires
 from domain.runtime.operation import Operation
 from resolvers.rest.endpoint import Answer, Header
 
 
+@requires(Permission.FLOWS_RUN)
 async def trigger_and_wait(
     operation: Operation, flow_id: str, body: TriggerOptions | None = None, prefer: Annotated[str | None, Header("Prefer")] = None
 ) -> Answer:
-    """Start one run of a flow and answer with it as it stands; `Prefer: wait=30` waits up to that many seconds for its end."""
+    """Start one run of a flow and answer with it as it stands; `Prefer: wait=30` waits up to that many seconds for its end.
+
+    Raises NOT_FOUND, FLOW_BUSY, MODEL_NOT_CONFIGURED, IDEMPOTENCY_CONFLICT.
+    """
     async with operation.unit_of_work() as work:
         record: ExecutionRecord = await trigger_flow(work, flow_id, body)
     seconds = _wait_of(prefer)
@@ -23,5 +28,5 @@ async def trigger_and_wait(
 
 
 def _wait_of(prefer: str | None) -> float | None:
-    found = re.search(r"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])", prefer or "")
+    found = re.search(r"(?:^|[,;\s])wait=(\d+)(?:$|[,;\s])", prefer or "", re.ASCII | re.IGNORECASE)
     return min(float(found[1]), 30.0) if found else None

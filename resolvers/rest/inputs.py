@@ -1,7 +1,8 @@
 """Reads a service's arguments from a request: path, query, headers and body, each checked against its type."""
 
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin, is_typeddict
@@ -24,6 +25,16 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 _SECRET_WORDS = ("password", "secret", "token", "api_key", "passphrase")
 _SHOWN = 200
 _SHOWN_EXPONENT = 20
+# A number in a query, a form or a string: no underscores, blanks or digits of other scripts, which Python would read too.
+_NUMERIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf(inity)?)", re.ASCII | re.IGNORECASE)
+# What clients are told instead of the words of the validator, which speak of Python.
+_WORDED = {
+    "dataclass_type": ("dict_type", "Input should be an object"),
+    "model_type": ("dict_type", "Input should be an object"),
+    "dict_type": ("dict_type", "Input should be an object"),
+    "list_type": ("list_type", "Input should be an array"),
+    "decimal_type": ("decimal_type", "Input should be a number"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +75,12 @@ class Input:
             return self._validator.validate_python(raw)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False)
-            raise InvalidInput(
-                [FieldError(p["type"], place + p["loc"], p["msg"], _presentable(p["input"], p["loc"] or place)) for p in problems[:50]]
-            ) from None
+            raise InvalidInput([_problem(dict(problem), place) for problem in problems[:50]]) from None
+
+
+def _problem(found: dict[str, Any], place: tuple[str | int, ...]) -> FieldError:
+    kind, message = _WORDED.get(found["type"], (found["type"], found["msg"]))
+    return FieldError(kind, place + found["loc"], message, _presentable(found["input"], found["loc"] or place))
 
 
 def is_record(annotation: Any) -> bool:
@@ -166,12 +180,13 @@ def _tightened(node: Any) -> Any:
     inner = {key: value if key in _PLAIN_KEYS else _tightened(value) for key, value in node.items()}
     match node.get("type"):
         case "int":
-            checked = core_schema.no_info_before_validator_function(_no_boolean, inner)
+            checked = core_schema.no_info_before_validator_function(_plain("int"), inner)
             return core_schema.no_info_after_validator_function(_fits_64_bits, checked)
         case "float":
-            return core_schema.no_info_before_validator_function(_no_boolean, inner | {"allow_inf_nan": False})
+            return core_schema.no_info_before_validator_function(_plain("float"), inner | {"allow_inf_nan": False})
         case "decimal":
-            return core_schema.no_info_after_validator_function(_exact, inner)
+            checked = core_schema.no_info_before_validator_function(_plain("decimal"), inner)
+            return core_schema.no_info_after_validator_function(_exact, checked)
         case "any":
             return core_schema.no_info_after_validator_function(_free_json, inner)
         case "dict" if "values_schema" not in node:
@@ -179,10 +194,15 @@ def _tightened(node: Any) -> Any:
     return inner
 
 
-def _no_boolean(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise PydanticCustomError("number_type", "Input should be a number, not a boolean")
-    return value
+def _plain(kind: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if isinstance(value, bool):
+            raise PydanticCustomError("decimal_type" if kind == "decimal" else "number_type", "Input should be a number, not a boolean")
+        if isinstance(value, str) and not _NUMERIC.fullmatch(value):
+            raise PydanticCustomError(f"{kind}_parsing", "Input should be a number")
+        return value
+
+    return check
 
 
 def _fits_64_bits(value: int) -> int:
@@ -200,9 +220,16 @@ def _exact(value: Decimal) -> Decimal:
         raise PydanticCustomError("number_too_large", "{message}", {"message": refusal.message}) from None
 
 
+def _same_float(value: Decimal) -> float:
+    number = float(value)
+    if Decimal(repr(number)) != value:
+        raise PydanticCustomError("number_too_large", "A number in it has more digits than can be kept")
+    return number
+
+
 def _free_json(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() and abs(value) <= MAX_INTEGER else float(value)
+        return int(value) if value == value.to_integral_value() and abs(value) <= MAX_INTEGER else _same_float(value)
     if isinstance(value, dict):
         return {key: _free_json(item) for key, item in value.items()}
     if isinstance(value, list):

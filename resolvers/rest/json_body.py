@@ -22,7 +22,7 @@ def parse_json(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise _broken("The body is not UTF-8 text") from None
     except RecursionError:
-        raise _broken(f"The body is nested deeper than {MAX_DEPTH} levels") from None
+        raise _too_deep() from None
     except json.JSONDecodeError as error:
         raise _broken(f"JSON decode error: {error.msg}", error.pos) from None
     check_text(document, ("body",))
@@ -49,7 +49,7 @@ def check_text(value: Any, place: tuple[str | int, ...], depth: int = 0) -> None
             raise InvalidInput([FieldError("string_unicode", place, "Text must not contain NUL characters")])
     elif isinstance(value, dict | list):
         if depth >= MAX_DEPTH:
-            raise InvalidInput([FieldError("json_invalid", ("body",), f"The body is nested deeper than {MAX_DEPTH} levels")])
+            raise _too_deep()
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(key, str):
                 check_text(key, place)
@@ -59,6 +59,10 @@ def check_text(value: Any, place: tuple[str | int, ...], depth: int = 0) -> None
 def _broken(message: str, position: int | None = None) -> InvalidInput:
     place = ("body",) if position is None else ("body", position)
     return InvalidInput([FieldError("json_invalid", place, message)], ErrorCode.INVALID_JSON)
+
+
+def _too_deep() -> InvalidInput:
+    return InvalidInput([FieldError("json_invalid", ("body",), f"The body is nested deeper than {MAX_DEPTH} levels")])
 
 
 def _number(literal: str) -> Decimal:

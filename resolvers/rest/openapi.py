@@ -102,7 +102,9 @@ def _responses(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
         str(status): {"description": " ".join(f"`{code.value}`: {code.meaning}" for code in listed), "content": failure}
         for status, listed in sorted(by_status.items())
     }
-    return {str(call.status): success, **failures}
+    if row.is_paged and row.dialect.page_headers:
+        success["headers"] = {name: {"description": text, "schema": {"type": "integer"}} for name, text in row.dialect.page_headers.items()}
+    return {str(call.status): success, **failures, "default": {"description": "Any other refusal.", "content": failure}}
 
 
 def _answer_schema(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:

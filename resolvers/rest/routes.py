@@ -2,13 +2,14 @@
 
 from functools import cache
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from domain.kernel.clock import to_wire
 from resolvers.rest.api_v1 import API_V1_ROWS
-from resolvers.rest.endpoint import RuntimeGetter, json_response, route_of
+from resolvers.rest.endpoint import RuntimeGetter, json_response, routes_of
 from resolvers.rest.inputs import JSON_TYPE
 from resolvers.rest.openapi import openapi
 from resolvers.rest.v1 import V1_ROWS
@@ -36,9 +37,16 @@ def rest_routes(runtime: RuntimeGetter) -> list[BaseRoute]:
         Route("/health", health),
         Route(API_V1.openapi_path, _api_v1_document),
         Route(V1.openapi_path, _v1_document),
-        route_of(API_V1_ROWS, API_V1, runtime),
-        route_of(V1_ROWS, V1, runtime),
+        *routes_of(API_V1_ROWS, API_V1, runtime),
+        *routes_of(V1_ROWS, V1, runtime),
     ]
+
+
+async def outside_refusal(_request: Request, error: Exception) -> Response:
+    """Answer what no door answers, an unknown path or method outside of both dialects, in the envelope of `/api/v1`."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return json_response({"detail": error.detail}, error.status_code, error.headers)
 
 
 @cache

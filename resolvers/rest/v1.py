@@ -3,6 +3,7 @@
 from domain.accounts import service as accounts
 from domain.trading import changing, records
 from resolvers.rest.endpoint import Call, bind
+from resolvers.rest.trading_v1 import amend_order, list_net_positions
 from schema.rest.accounts import LoginBodyV1, LogoutBody, RefreshBody, RegisterBodyV1, SessionView, UserView
 from schema.rest.dialects import V1
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
@@ -16,11 +17,11 @@ AUTH = [
 ]
 
 TRADING = [
-    Call("GET", "/trading/positions", records.net_positions, list[NetPositionView], bare=True),
+    Call("GET", "/trading/positions", list_net_positions, list[NetPositionView]),
     Call("POST", "/trading/orders", records.place_and_read, TradeView, status=201, body=OrderBodyV1),
     Call("GET", "/trading/orders", records.order_records, list[TradeView], types={"status": Filter}, defaults={"limit": 50}),
     Call("GET", "/trading/orders/{order_id}", records.order_record, TradeView),
-    Call("PUT", "/trading/orders/{order_id}", changing.amend_order, TradeView, body=AmendBody),
+    Call("PUT", "/trading/orders/{order_id}", amend_order, TradeView, body=AmendBody),
     Call("DELETE", "/trading/orders/{order_id}", changing.cancel_order, CancelledView),
 ]
 

@@ -11,6 +11,7 @@ from domain.accounts.models import User
 from domain.accounts.profile import MAX_EMAIL, PhoneNumber, ProfileChanges
 from domain.accounts.service import split_name
 from domain.accounts.sessions import Tokens
+from schema.rest.dialects import FieldError, InvalidInput
 
 Email = Annotated[str, Field(max_length=MAX_EMAIL)]
 Password = Annotated[str, Field(max_length=200)]
@@ -150,6 +151,18 @@ class ProfileView:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedUserView:
+    """The answer to deleting one's account."""
+
+    message: str
+    user_id: str
+
+    @classmethod
+    def of(cls, user: User) -> "DeletedUserView":
+        return cls("User deleted successfully", user.id)
+
+
 # /v1
 
 
@@ -172,11 +185,9 @@ class RegisterBodyV1:
     last_name: Name | None = None
     role: Annotated[str | None, Field(max_length=40)] = None
 
-    def __post_init__(self) -> None:
-        if not (self.name or self.first_name or "").strip():
-            raise PydanticCustomError("missing", "name is required")
-
     def arguments(self) -> dict[str, Any]:
+        if not (self.name or self.first_name or "").strip():
+            raise InvalidInput([FieldError("missing", ("body", "name"), "Field required")])
         first, last = split_name(self.name or f"{self.first_name} {self.last_name or ''}")
         if not self.name:
             first, last = (self.first_name or "").strip(), (self.last_name or "").strip()

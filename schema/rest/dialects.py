@@ -1,6 +1,6 @@
 """The two REST dialects: where their routes live, and how each wraps lists and refusals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ class InvalidInput(DomainError):
 
     def __init__(self, errors: Sequence[FieldError], code: ErrorCode = ErrorCode.VALIDATION_ERROR) -> None:
         first = errors[0]
-        where = ".".join(str(part) for part in first.place[1:])
+        where = _path_of(first)
         super().__init__(code, f"{where}: {first.message}" if where else first.message)
         self.errors = list(errors)
 
@@ -38,10 +38,13 @@ class Dialect(Protocol):
     description: str
     openapi_path: str
     negotiates: bool
+    page_headers: Mapping[str, str]
 
     def status_of(self, code: ErrorCode) -> int: ...
 
-    def failure(self, error: DomainError, request_id: str) -> dict[str, Any]: ...
+    def failure(self, error: DomainError, request_id: str, queried: Collection[str] = ()) -> dict[str, Any]:
+        """Return the envelope of a refusal; fields named in `queried` came with the query, all others in the body."""
+        ...
 
     def page(self, items: list[Any], total: int, limit: int, offset: int) -> tuple[Any, Headers]: ...
 
@@ -59,6 +62,7 @@ class ApiV1Dialect:
     description = "Flows, analysts, orders and positions."
     openapi_path = "/api/openapi.json"
     negotiates = False
+    page_headers: Mapping[str, str] = {}
 
     # What clients of this dialect read as a list of problems; every other refusal is one sentence.
     _LISTED = frozenset({ErrorCode.VALIDATION_ERROR, ErrorCode.INVALID_JSON, ErrorCode.WEAK_PASSWORD})
@@ -66,10 +70,10 @@ class ApiV1Dialect:
     def status_of(self, code: ErrorCode) -> int:
         return code.api_v1
 
-    def failure(self, error: DomainError, request_id: str) -> dict[str, Any]:
+    def failure(self, error: DomainError, request_id: str, queried: Collection[str] = ()) -> dict[str, Any]:
         if error.code not in self._LISTED:
             return {"detail": error.message}
-        problems = error.errors if isinstance(error, InvalidInput) else [_problem_of(error)]
+        problems = _problems_of(error, queried)
         return {"detail": [{"type": p.type, "loc": list(p.place), "msg": p.message, "input": p.input} for p in problems]}
 
     def page(self, items: list[Any], total: int, limit: int, offset: int) -> tuple[Any, Headers]:
@@ -96,16 +100,15 @@ class V1Dialect:
     description = "Energy trading in the QuantEnergX dialect."
     openapi_path = "/v1/openapi.json"
     negotiates = True
+    page_headers: Mapping[str, str] = {"X-Total-Count": "How many items the whole list has."}
 
     def status_of(self, code: ErrorCode) -> int:
         return code.v1
 
-    def failure(self, error: DomainError, request_id: str) -> dict[str, Any]:
+    def failure(self, error: DomainError, request_id: str, queried: Collection[str] = ()) -> dict[str, Any]:
         details: dict[str, Any] = {**error.details, "request_id": request_id}
-        if isinstance(error, InvalidInput):
-            details["errors"] = [_dotted(problem) for problem in error.errors]
-        elif error.code is ErrorCode.VALIDATION_ERROR and "errors" not in details:
-            details["errors"] = [_dotted(_problem_of(error))]
+        if isinstance(error, InvalidInput) or error.code is ErrorCode.VALIDATION_ERROR:
+            details["errors"] = [_dotted(problem) for problem in _problems_of(error, queried)]
         return {"error": {"code": error.code.value, "message": error.message, "details": details}}
 
     def page(self, items: list[Any], total: int, limit: int, offset: int) -> tuple[Any, Headers]:
@@ -123,15 +126,28 @@ API_V1: Dialect = ApiV1Dialect()
 V1: Dialect = V1Dialect()
 
 
-def _problem_of(error: DomainError) -> FieldError:
-    field = error.details.get("field")
-    place = ("body", *str(field).split(".")) if field else ("body",)
+def _problems_of(error: DomainError, queried: Collection[str]) -> list[FieldError]:
+    if isinstance(error, InvalidInput):
+        return error.errors
+    listed = error.details.get("errors")
+    found = listed if isinstance(listed, list) and listed else [{"field": error.details.get("field"), "message": error.message}]
     kind = "value_error" if error.code is ErrorCode.VALIDATION_ERROR else error.code.value.lower()
-    return FieldError(kind, place, error.message)
+    return [FieldError(str(one.get("type", kind)), _place_of(one.get("field"), queried), str(one["message"])) for one in found]
+
+
+def _place_of(field: object, queried: Collection[str]) -> tuple[str, ...]:
+    if not field or field == "body":
+        return ("body",)
+    return ("query" if field in queried else "body", *str(field).split("."))
+
+
+def _path_of(problem: FieldError) -> str:
+    # Where JSON breaks off is a position in the text, not a field.
+    return "" if problem.type == "json_invalid" else ".".join(str(part) for part in problem.place[1:])
 
 
 def _dotted(problem: FieldError) -> dict[str, str]:
-    return {"field": ".".join(str(part) for part in problem.place[1:]), "message": problem.message, "type": problem.type}
+    return {"field": _path_of(problem), "message": problem.message, "type": problem.type}
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
+from domain.flows.config import FlowConfig, config_of_run
 from domain.flows.models import ExecutionStep, Flow
 from domain.flows.service import ExecutionRecord
+from domain.kernel.errors import DomainError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class FlowView:
             trigger=flow.trigger.value,
             agents=flow.agents,
             schedule=flow.schedule,
-            config={**flow.config, "auto_loop_cycle_count": flow.loop_cycles},
+            config={**flow.config, **_documented_settings(flow), "auto_loop_cycle_count": flow.loop_cycles},
             total_executions=flow.total_executions,
             successful_executions=flow.successful_executions,
             total_pnl_usd=flow.total_pnl_usd,
@@ -50,6 +52,21 @@ class FlowView:
             created_at=flow.created_at,
             updated_at=flow.updated_at,
         )
+
+
+def _documented_settings(flow: Flow) -> dict[str, Any]:
+    # The document shows these five on every flow: those that were never set stand there with the value that a run uses.
+    try:
+        config = FlowConfig.of(config_of_run(flow.config, flow.agents))
+    except DomainError:
+        return {}  # written under other limits than today's
+    return {
+        "order_size_usd": config.order_size_usd,
+        "swarm_runs": config.swarm_runs,
+        "swarm_min_agreement": config.swarm_min_agreement,
+        "auto_loop_enabled": config.auto_loop_enabled,
+        "auto_loop_delay_seconds": config.auto_loop_delay_seconds,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
 
 from domain.market.candles import Candle, CandleSeries, Indicator, IndicatorSet, Origin, Tick, Ticker
+
+CandleLimit = Annotated[int, Field(ge=1, le=1000)]
+IndicatorLimit = Annotated[int, Field(ge=50, le=500)]
 
 
 @dataclass(frozen=True, slots=True)

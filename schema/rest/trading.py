@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -26,11 +26,11 @@ class OrderBody:
 
     symbol: Symbol
     side: Side
-    order_type: OrderType = OrderType.MARKET
+    order_type: Literal["market", "limit", "stop_loss", "take_profit"] = "market"
     quantity: Amount
     price: Amount | None = None
     stop_price: Amount | None = None
-    time_in_force: Annotated[TimeInForce, AnyCase] = TimeInForce.GTC
+    time_in_force: Annotated[Literal["GTC", "IOC", "FOK", "GTD"], AnyCase] = "GTC"
     user_wallet_id: Annotated[str, Field(max_length=40)] | None = None
     client_order_id: ClientOrderId | None = None
 
@@ -39,11 +39,11 @@ class OrderBody:
             "request": OrderRequest(
                 symbol=self.symbol,
                 side=self.side,
-                order_type=self.order_type,
+                order_type=OrderType(self.order_type),
                 quantity=self.quantity,
                 price=self.price,
                 stop_price=self.stop_price,
-                time_in_force=self.time_in_force,
+                time_in_force=TimeInForce(self.time_in_force),
                 wallet_id=self.user_wallet_id,
                 client_order_id=self.client_order_id,
             )

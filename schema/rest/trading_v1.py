@@ -1,13 +1,15 @@
 """Orders and net positions in the vocabulary of `/v1`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, Field
 
 from domain.exchanges.venue import OrderType, Side, TimeInForce
+from domain.kernel.clock import to_wire
 from domain.trading.changing import OrderChanges
 from domain.trading.models import Order, OrderStatus
 from domain.trading.placing import OrderRequest
@@ -27,8 +29,11 @@ CANCEL_REASON = {
     OrderStatus.REJECTED: "system",
     OrderStatus.FAILED: "system",
 }
+FILTERED = {"pending": OrderStatus.OPEN, "filled": OrderStatus.FILLED, "cancelled": OrderStatus.CANCELLED}
 # What a client filters by; `pending` is every order that can still be filled.
-Filter = Annotated[OrderStatus | None, BeforeValidator(lambda word: "open" if word == "pending" else word)]
+Filter = Annotated[Literal["pending", "filled", "cancelled"], AfterValidator(FILTERED.__getitem__)] | None
+TypeWord = Literal["market", "limit", "stop", "stop_limit"]
+TimeInForceWord = Annotated[Literal["GTC", "IOC", "FOK", "DAY"], AnyCase]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +43,10 @@ class OrderBodyV1:
     symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]{1,20}$")]
     side: Side
     quantity: Amount
-    order_type: Annotated[OrderType, Field(validation_alias=AliasChoices("order_type", "type"))] = OrderType.MARKET
+    order_type: Annotated[TypeWord, Field(validation_alias=AliasChoices("order_type", "type"))] = "market"
     price: Amount | None = None
     stop_price: Annotated[Decimal | None, Field(gt=0, validation_alias=AliasChoices("stop_price", "stopPrice"))] = None
-    time_in_force: Annotated[TimeInForce, AnyCase] = TimeInForce.GTC
+    time_in_force: TimeInForceWord = "GTC"
     client_order_id: ClientOrderId | None = None
 
     def arguments(self) -> dict[str, Any]:
@@ -49,11 +54,11 @@ class OrderBodyV1:
             "request": OrderRequest(
                 symbol=self.symbol,
                 side=self.side,
-                order_type=self.order_type,
+                order_type=OrderType(self.order_type),
                 quantity=self.quantity,
                 price=self.price,
                 stop_price=self.stop_price,
-                time_in_force=self.time_in_force,
+                time_in_force=TimeInForce(self.time_in_force),
                 client_order_id=self.client_order_id,
             )
         }
@@ -85,7 +90,7 @@ class TradeView:
     execution_id: str | None
     position_id: str | None
     created_at: datetime
-    updated_at: datetime | None
+    updated_at: datetime
     filled_at: datetime | None
 
     @classmethod
@@ -114,7 +119,7 @@ class TradeView:
             execution_id=order.execution_id,
             position_id=order.position_id,
             created_at=order.created_at,
-            updated_at=order.updated_at,
+            updated_at=order.updated_at or order.created_at,
             filled_at=order.filled_at,
         )
 
@@ -176,14 +181,42 @@ class AmendBody:
     user_id: str | None = None
     symbol: str | None = None
     side: Side | None = None
-    order_type: Annotated[OrderType | None, Field(validation_alias=AliasChoices("order_type", "type"))] = None
-    time_in_force: Annotated[TimeInForce | None, AnyCase] = None
+    status: str | None = None
+    order_type: Annotated[str | None, Field(validation_alias=AliasChoices("order_type", "type"))] = None
+    time_in_force: Annotated[str | None, AnyCase] = None
+    filled_quantity: Decimal | None = None
+    remaining_quantity: Decimal | None = None
+    average_price: Decimal | None = None
+    commission: Decimal | None = None
     client_order_id: str | None = None
+    cancel_reason: str | None = None
+    currency: str | None = None
+    unit: str | None = None
+    flow_id: str | None = None
+    execution_id: str | None = None
+    position_id: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    filled_at: datetime | None = None
 
     def arguments(self) -> dict[str, Any]:
-        names = ("id", "user_id", "symbol", "side", "order_type", "time_in_force", "client_order_id")
-        stated = {name: getattr(self, name) for name in names}
-        return {"changes": OrderChanges(self.quantity, self.price, self.stop_price, stated)}
+        stated = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CHANGEABLE}
+        return {
+            "changes": OrderChanges(self.quantity, self.price, self.stop_price),
+            "stated": {name: value for name, value in stated.items() if value is not None},
+        }
+
+
+CHANGEABLE = {"quantity", "price", "stop_price"}
+
+
+def changed_field(order: TradeView, stated: Mapping[str, Any]) -> str | None:
+    """Return the first field that was stated to be something else than it is; times are compared as they are sent, None if all agree."""
+    return next((name for name, value in stated.items() if _sent(getattr(order, name)) != _sent(value)), None)
+
+
+def _sent(value: Any) -> Any:
+    return to_wire(value) if isinstance(value, datetime) else value
 
 
 @dataclass(frozen=True, slots=True)

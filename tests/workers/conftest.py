@@ -75,7 +75,7 @@ async def runtimes(settings: Settings) -> AsyncIterator[Callable[..., Runtime]]:
     databases: list[Database] = []
 
     def make(**changes: object) -> Runtime:
-        database = Database(settings.effective_database_url, pool_size=8)
+        database = Database(settings.effective_database_url, pool_size=8, waits_for_disk=False)
         databases.append(database)
         return Runtime(settings.model_copy(update={"tick_seconds": 0.05, **changes}), SystemClock(), database, MemoryEventBus())
 

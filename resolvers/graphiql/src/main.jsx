@@ -9,6 +9,7 @@ import './page.css';
 import examples from './examples.graphql';
 import { CopyLink } from './copy_link.jsx';
 import { showPage } from './page.js';
+import { WrappedLines } from './wrapped_lines.jsx';
 
 const root = createRoot(document.getElementById('graphiql'));
 
@@ -25,6 +26,7 @@ showPage({
               {merge}
               {copy}
               <CopyLink />
+              <WrappedLines />
             </>
           )}
         </GraphiQL.Toolbar>

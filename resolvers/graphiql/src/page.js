@@ -30,7 +30,7 @@ export async function showPage({ createClient, examples, render }) {
     initialVariables: shared.variables,
     defaultTabs: shared.query ? [shared, ...tabs] : tabs,
     defaultQuery: '',
-    defaultEditorToolsVisibility: 'headers',
+    defaultEditorToolsVisibility: false, // the token is a header already, and the query needs the room
     isHeadersEditorEnabled: true,
     shouldPersistHeaders: false, // a token pasted there must not outlive the page
   };

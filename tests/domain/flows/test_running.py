@@ -1,28 +1,36 @@
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from domain.analysts.models import Conversation, Decision, Message, VoteRow
-from domain.flows.lease import Hold, LostLease, revive_silent_runs, take
+from domain.exchanges.venue import Venues, VenueUnavailable
+from domain.flows.deciding import decide
+from domain.flows.lease import Hold, LostLease, let_go, renewed, revive_silent_runs, take
 from domain.flows.models import ExecutionSnapshot, ExecutionStatus, FlowMode, StepStatus
 from domain.flows.running import run_execution
-from domain.flows.service import get_flow
+from domain.flows.service import NewFlow, create_flow, get_flow
+from domain.flows.stages import analyse_market, fetch_data, validate_risk
 from domain.kernel.clock import ManualClock
 from domain.kernel.errors import ErrorCode
+from domain.kernel.permissions import SYSTEM
 from domain.market.market import Market
 from domain.risk.models import RiskVerdict
 from domain.risk.service import create_rule
 from domain.runtime.operation import Operation
+from domain.runtime.outbox import OutboxJob
 from domain.runtime.runtime import Runtime
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.models import Fill, OrderPurpose, OrderStatus, PaperOrder, Position, PositionStatus
+from domain.trading.sending import resume_orders
 from domain.wallets.ledger import verify_ledger
 from domain.wallets.service import default_wallet
 from tests.databases import both_databases
 from tests.domain.flows.runs import events, executions, new_flow, orders, record, run, trigger
+from tests.domain.trading.desk import CrashingVenue
 from tests.market_script import ScriptedSource
 
 
@@ -100,6 +108,22 @@ async def test_second_signal_the_same_way_holds_the_position(ada: Operation) -> 
     assert len(await orders(ada)) == 1
 
 
+async def test_entry_that_the_venue_has_not_answered_counts_as_a_position(ada: Operation, trading: Runtime, clock: ManualClock) -> None:
+    venue = trading.use(Venues).of("demo")
+    trading.provide(Venues, Venues({"demo": CrashingVenue(venue, VenueUnavailable("timeout"))}))
+    flow = await new_flow(ada)
+    first = await run(ada, flow)
+    assert first.execution.error is not None and first.execution.error["code"] == "VENUE_UNAVAILABLE"
+    trading.provide(Venues, Venues({"demo": venue}))
+    second = await run(ada, flow)
+    assert second.execution.result is not None
+    assert second.execution.result["action"] == "hold"
+    assert "still under way" in second.execution.result["reasoning"]
+    clock.advance(seconds=10)
+    await resume_orders(trading.operation())
+    assert [order.status for order in await orders(ada)] == [OrderStatus.FILLED]
+
+
 async def test_opposite_signal_closes_and_turns_the_position(ada: Operation, source: ScriptedSource, clock: ManualClock) -> None:
     flow = await new_flow(ada)
     await run(ada, flow)
@@ -140,6 +164,35 @@ async def test_broken_risk_rule_ends_in_a_hold_with_a_stored_verdict(ada: Operat
     async with ada.reading() as work:
         (verdict,) = (await work.session.scalars(select(RiskVerdict))).all()
     assert (verdict.rule_id, verdict.passed, verdict.execution_id) == (rule.id, False, done.execution.id)
+
+
+async def test_risk_rule_that_is_broken_at_the_last_step_is_on_record(ada: Operation, source: ScriptedSource, clock: ManualClock) -> None:
+    flow = await new_flow(ada)
+    await run(ada, flow)
+    async with ada.unit_of_work() as work:
+        await create_rule(work, "Small", "max_position_size", {"max_usd": 60})
+    source.slope = Decimal(-60)
+    clock.advance(hours=1)
+    done = await run(ada, flow)  # turning 100 USDT round may close them, not open them again
+    assert done.execution.error is not None and done.execution.error["code"] == "RISK_LIMIT_EXCEEDED"
+    assert [order.purpose for order in await orders(ada)] == [OrderPurpose.ENTRY, OrderPurpose.REVERSE_SIGNAL]
+    async with ada.reading() as work:
+        verdicts = (await work.session.scalars(select(RiskVerdict).order_by(RiskVerdict.id))).all()
+    assert [(verdict.passed, verdict.execution_id) for verdict in verdicts] == [(True, done.execution.id), (False, done.execution.id)]
+
+
+async def test_levels_are_rounded_away_from_the_price(ada: Operation, trading: Runtime, source: ScriptedSource) -> None:
+    source.price_now, source.slope = Decimal("0.50"), Decimal("0.01")
+    flow = await new_flow(ada, symbol="NL_DAY_AHEAD", order_quantity=10, default_stop_loss_percent=0.3, default_take_profit_percent=0.3)
+    execution = await take(trading.operation(), await trigger(ada, flow))
+    assert execution is not None
+    hold = Hold(trading.operation(replace(SYSTEM, user_id=ada.caller.id)), execution.id, execution.attempt)
+    for stage in (fetch_data, analyse_market, validate_risk):
+        await stage(hold, execution)
+    source.price_now = Decimal("0.20")  # below the analysts' stop, so that the flow's own percents count
+    await decide(hold, execution)
+    (order,) = await orders(ada)
+    assert (order.status, order.attached_stop_loss) == (OrderStatus.FILLED, Decimal("0.19"))
 
 
 @pytest.mark.parametrize(
@@ -188,6 +241,16 @@ async def test_solo_run_asks_one_analyst(ada: Operation) -> None:
         votes = (await work.session.scalars(select(VoteRow))).all()
     assert len(votes) == 1
     assert done.execution.status is ExecutionStatus.COMPLETED
+
+
+@pytest.mark.parametrize(("agents", "members"), [(1, 3), (4, 4), (20, 20)])
+async def test_swarm_of_no_given_size_has_a_member_for_each_agent(ada: Operation, agents: int, members: int) -> None:
+    wish = NewFlow("Swing", "BTC/USDT", mode=FlowMode.SWARM, agents=[f"agent {number}" for number in range(agents)])
+    async with ada.unit_of_work() as work:
+        flow = await create_flow(work, wish)
+    await run(ada, flow)
+    async with ada.reading() as work:
+        assert len((await work.session.scalars(select(VoteRow))).all()) == members
 
 
 async def test_message_for_a_run_that_has_ended_does_nothing(ada: Operation) -> None:
@@ -268,6 +331,30 @@ async def test_each_silence_queues_a_run_once(ada: Operation, trading: Runtime, 
     clock.advance(seconds=30)
     assert await revive_silent_runs(trading.operation()) == 1
     assert await revive_silent_runs(trading.operation()) == 0
+
+
+async def test_run_that_was_let_go_is_revived_though_its_job_is_gone(ada: Operation, trading: Runtime, clock: ManualClock) -> None:
+    execution_id = await trigger(ada, await new_flow(ada))
+    held = await take(trading.operation(), execution_id)
+    assert held is not None
+    async with trading.operation().unit_of_work() as work:
+        # What a second delivery of the same job does when it finds the run taken.
+        await work.session.execute(delete(OutboxJob))
+    await let_go(Hold(trading.operation(), execution_id, held.attempt))
+    assert await revive_silent_runs(trading.operation()) == 1
+    await run_execution(trading.operation(), execution_id)
+    assert (await record(ada, execution_id)).execution.status is ExecutionStatus.COMPLETED
+
+
+async def test_lease_of_a_run_that_has_ended_is_not_lost(ada: Operation, trading: Runtime) -> None:
+    trading.settings = trading.settings.model_copy(update={"lease_seconds": 0.06})
+    held = await take(trading.operation(), await trigger(ada, await new_flow(ada)))
+    assert held is not None
+    hold = Hold(trading.operation(), held.id, held.attempt)
+    async with renewed(hold):
+        async with hold.unit_of_work() as (_, execution):
+            execution.status, execution.lease_owner, execution.lease_until = ExecutionStatus.COMPLETED, None, None
+        await asyncio.sleep(0.1)  # the end is told to everybody while the lease comes up for renewal
 
 
 async def test_analysts_see_only_closed_candles(ada: Operation, trading: Runtime) -> None:

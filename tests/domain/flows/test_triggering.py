@@ -1,14 +1,26 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from domain.flows import service
 from domain.flows.lease import revive_silent_runs
-from domain.flows.models import ExecutionStatus, FlowStatus
+from domain.flows.models import ExecutionStatus, FlowStatus, FlowTrigger
 from domain.flows.running import run_execution
-from domain.flows.service import FlowChanges, delete_execution, delete_executions, delete_flow, get_flow, list_executions, update_flow
+from domain.flows.service import (
+    FlowChanges,
+    NewFlow,
+    create_flow,
+    delete_execution,
+    delete_executions,
+    delete_flow,
+    get_flow,
+    list_executions,
+    update_flow,
+)
 from domain.flows.triggering import (
     RUN_JOB,
     StartOptions,
@@ -206,6 +218,59 @@ async def test_taking_a_flow_out_of_active_ends_its_loop(ada: Operation, trading
     assert await begin_due_cycles(trading.operation()) == 0
 
 
+@pytest.mark.parametrize("ended_by", [FlowStatus.PAUSED, FlowStatus.DRAFT])
+async def test_loop_that_was_ended_during_its_run_stays_ended(
+    ada: Operation, trading: Runtime, clock: ManualClock, ended_by: FlowStatus
+) -> None:
+    flow = await new_flow(ada)
+    await start(ada, flow.id)
+    async with ada.unit_of_work() as work:
+        if ended_by is FlowStatus.PAUSED:
+            await stop_flow(work, flow.id)
+        else:
+            await update_flow(work, flow.id, FlowChanges(status=ended_by))
+    async with ada.unit_of_work() as work:
+        await update_flow(work, flow.id, FlowChanges(status=FlowStatus.ACTIVE))
+    await finish_runs(ada)
+    clock.advance(hours=1)
+    assert await begin_due_cycles(trading.operation()) == 0
+
+
+async def test_loop_that_is_switched_off_while_it_waits_begins_no_other_run(ada: Operation, trading: Runtime, clock: ManualClock) -> None:
+    flow = await new_flow(ada)
+    await start(ada, flow.id)
+    await finish_runs(ada)
+    async with ada.unit_of_work() as work:
+        await update_flow(work, flow.id, FlowChanges(config={"auto_loop_enabled": False}))
+    clock.advance(hours=1)
+    assert await begin_due_cycles(trading.operation()) == 0
+
+
+async def test_flow_started_again_during_the_run_of_its_old_loop_has_one_loop(ada: Operation, trading: Runtime, clock: ManualClock) -> None:
+    flow = await new_flow(ada)
+    await start(ada, flow.id)
+    async with ada.unit_of_work() as work:
+        await stop_flow(work, flow.id)
+    await start(ada, flow.id)
+    await finish_runs(ada)
+    clock.advance(minutes=1)
+    assert await begin_due_cycles(trading.operation()) == 1
+    assert len(await executions(ada)) == 2
+
+
+@pytest.mark.parametrize("changes", [{"schedule": "* * * * *"}, {"trigger": FlowTrigger.SCHEDULE}, {"agents": ["a"]}, {"name": "Other"}])
+async def test_key_of_one_flow_does_not_answer_for_another(ada: Operation, changes: dict[str, Any]) -> None:
+    keyed, wish = replace(ada, idempotency_key="once"), NewFlow("Swing", "BTC/USDT")
+    async with keyed.unit_of_work() as work:
+        first = await create_flow(work, wish)
+    async with keyed.unit_of_work() as work:
+        assert (await create_flow(work, wish)).id == first.id
+    with pytest.raises(DomainError) as refusal:
+        async with keyed.unit_of_work() as work:
+            await create_flow(work, replace(wish, **changes))
+    assert refusal.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
+
+
 async def test_run_under_way_keeps_its_settings(ada: Operation) -> None:
     flow = await new_flow(ada)
     execution_id = await trigger(ada, flow)
@@ -241,6 +306,16 @@ async def test_deleting_runs_spares_others_orders_and_what_is_under_way(ada: Ope
     assert len(await orders(ada)) == 1
     assert len(await executions(bob)) == 1
     assert await events(ada, "order.updated") != []
+
+
+async def test_more_runs_than_a_statement_can_name_are_deleted(ada: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "ERASED_AT_ONCE", 2)  # PostgreSQL takes 32 767 arguments, and a loop makes as many runs in days
+    flow = await new_flow(ada, pre_trade_min_confidence=1)
+    for _ in range(5):
+        await run(ada, flow)
+    async with ada.unit_of_work() as work:
+        await delete_executions(work)
+    assert await executions(ada) == []
 
 
 async def test_sweep_finds_nothing_where_nothing_runs(trading: Runtime) -> None:

@@ -42,7 +42,7 @@ class CrashingVenue:
     name = "paper"
     call_seconds = 2.0
 
-    def __init__(self, venue: PaperVenue, failure: BaseException) -> None:
+    def __init__(self, venue: Venue, failure: BaseException) -> None:
         self._venue, self._failure, self.placed = venue, failure, 0
 
     def supports(self, order_type: OrderType) -> bool:

@@ -1,14 +1,17 @@
 """Closing by hand: a real opposite order, once."""
 
 import asyncio
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from domain.exchanges.venue import VenueOrder, VenueRejected, VenueReport, VenueUnavailable
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.market.candles import Origin, Tick
+from domain.market.instruments import Instrument
 from domain.market.market import Market
-from domain.trading.closing import close_position, exit_position
+from domain.trading.closing import close_position, exit_position, find_position, write_exit
 from domain.trading.models import Order, OrderPurpose, OrderStatus, Position, PositionStatus
 from domain.trading.paper_venue import PaperVenue
 from domain.trading.placing import place_order, write_intent
@@ -117,6 +120,34 @@ async def test_the_runners_exit_can_be_repeated_at_any_point(desk: Desk) -> None
         assert (closed.status, closed.exit_reason) == (PositionStatus.CLOSED, OrderPurpose.REVERSE_SIGNAL)
     exits = [order for order in await desk.rows(Order) if order.reduce_only]
     assert [(order.execution_id, order.flow_id) for order in exits] == [("exec_1", "flow_a")]
+
+
+async def test_the_runner_carries_on_an_exit_that_a_stop_wrote_meanwhile(desk: Desk, position: Position) -> None:
+    market_price = desk.source.price
+
+    async def stop_fires_first(instrument: Instrument) -> tuple[Decimal, datetime]:
+        tick = Tick("BTC/USDT", Decimal(50_000), desk.clock.now(), Origin("scripted", simulated=True))
+        async with desk.system.unit_of_work() as work:
+            await write_exit(work, await find_position(work, position.id), OrderPurpose.STOP_LOSS, tick)
+        desk.source.price = market_price  # type: ignore[method-assign]
+        return await market_price(instrument)
+
+    desk.source.price = stop_fires_first  # type: ignore[method-assign]
+    closed = await exit_position(desk.system, position.id, OrderPurpose.REVERSE_SIGNAL, execution_id="exec_1")
+    assert (closed.status, closed.exit_reason) == (PositionStatus.CLOSED, OrderPurpose.STOP_LOSS)
+
+
+async def test_a_position_larger_than_one_order_may_be_is_closed_at_once(desk: Desk) -> None:
+    desk.price("NL_DAY_AHEAD", "0.10")
+    for _ in range(2):
+        await place_order(desk.operation, buy("NL_DAY_AHEAD", "1000000"))
+    assert (await close_position(desk.operation, (await desk.open_position()).id)).success
+
+
+async def test_a_position_of_a_wallet_that_was_deleted_can_be_closed(desk: Desk, position: Position) -> None:
+    async with desk.system.unit_of_work() as work:
+        (await work.session.get_one(Wallet, position.wallet_id)).deleted_at = desk.clock.now()
+    assert (await close_position(desk.operation, position.id)).success
 
 
 async def test_a_strangers_position_is_not_found_and_a_viewer_may_not_close(desk: Desk, position: Position) -> None:

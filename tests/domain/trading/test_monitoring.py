@@ -1,12 +1,14 @@
 """Stops and targets that fire, once; prices and water marks; and protection that people move."""
 
 import asyncio
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from domain.exchanges.venue import VenueOrder, VenueRejected, VenueReport
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.market.instruments import Instrument
 from domain.market.market import Market
 from domain.runtime.event_log import EventRow
 from domain.trading.events import POSITION_UPDATED
@@ -104,6 +106,22 @@ async def test_a_silent_market_leaves_positions_for_the_next_round(desk: Desk) -
     desk.source.silent = True
     assert await monitor_positions(desk.system) == []
     desk.source.silent = False
+    assert len(await monitor_positions(desk.system)) == 1
+
+
+async def test_a_symbol_whose_source_is_broken_does_not_hold_up_the_stops_of_others(desk: Desk) -> None:
+    await place_order(desk.operation, buy(stop_loss=Decimal(49000)))
+    desk.price("ADA/USDT", "0.5")
+    await place_order(desk.operation, buy("ADA/USDT", "100"))
+    market_price = desk.source.price
+
+    async def broken(instrument: Instrument) -> tuple[Decimal, datetime]:
+        if instrument.base == "ADA":
+            raise RuntimeError("a defect")
+        return await market_price(instrument)
+
+    desk.source.price = broken  # type: ignore[method-assign]
+    desk.price("BTC/USDT", "48000")
     assert len(await monitor_positions(desk.system)) == 1
 
 

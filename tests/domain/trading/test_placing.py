@@ -238,6 +238,20 @@ async def test_an_idempotency_key_answers_with_the_first_order(desk: Desk) -> No
     assert len(await desk.rows(Order)) == 1
 
 
+@pytest.mark.parametrize("key", ["idempotency key", "client order id"])
+@pytest.mark.parametrize("market", ["silent", "too cheap for the smallest order"])
+async def test_a_retry_is_answered_whatever_the_market_does_by_now(desk: Desk, key: str, market: str) -> None:
+    operation = replace(desk.operation, idempotency_key="once") if key == "idempotency key" else desk.operation
+    wish = buy(quantity="0.0001", client_order_id=None if operation.idempotency_key else "once")
+    first = await place_order(operation, wish)
+    desk.source.silent = market == "silent"
+    desk.price("BTC/USDT", "40000")
+    assert (await place_order(operation, wish)).id == first.id
+    with pytest.raises(DomainError) as refusal:
+        await place_order(operation, replace(wish, quantity=Decimal("0.0002")))
+    assert refusal.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
+
+
 async def test_a_refused_request_does_not_use_up_its_key(desk: Desk) -> None:
     operation = replace(desk.operation, idempotency_key="key-1")
     with pytest.raises(DomainError):

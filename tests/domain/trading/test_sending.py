@@ -150,3 +150,21 @@ async def test_an_order_of_a_venue_that_is_not_connected_does_not_hold_up_the_ot
         await send(desk.system, order_id)
     assert refusal.value.code is ErrorCode.VENUE_UNAVAILABLE
     assert (await desk.row(Order)).status is OrderStatus.PENDING
+
+
+async def test_a_busy_user_does_not_make_the_second_sender_give_up_early(desk: Desk) -> None:
+    class SlowVenue(PaperVenue):
+        async def place(self, order: VenueOrder) -> VenueReport:
+            await asyncio.sleep(0.3)
+            return await super().place(order)
+
+    async def tell_much() -> None:
+        while True:
+            await desk.runtime.bus.publish([desk.ada.id])
+            await asyncio.sleep(0.005)
+
+    desk.connect(SlowVenue(desk.runtime.use(Market), desk.runtime.database, desk.clock))
+    noise = asyncio.create_task(tell_much())
+    orders = await asyncio.gather(*(place_order(desk.operation, buy(client_order_id="once")) for _ in range(2)))
+    noise.cancel()
+    assert [order.status for order in orders] == [OrderStatus.FILLED] * 2

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from domain.runtime.runtime import Runtime
 from tests.databases import both_databases
 from tests.graphql_client import GraphQLClient
@@ -73,3 +75,11 @@ async def test_stranger_is_told_to_log_in(nobody: GraphQLClient) -> None:
     assert await nobody.refusal("{ me { id } }") == "UNAUTHORIZED"
     assert await nobody.refusal("mutation { logOut }") == "UNAUTHORIZED"
     assert await nobody.refusal('mutation { updateMe(input: {firstName: "X"}) { id } }') == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize("wrong", [{"foo": 1}, {"password": ["hunter2hunter2"]}, {"email": None}])
+async def test_refused_input_is_not_quoted_with_its_secrets(nobody: GraphQLClient, wrong: dict[str, object]) -> None:
+    person = {"email": "ada@example.com", "password": "hunter2hunter2", "firstName": "Ada", "lastName": "Lovelace"}
+    answer = await nobody.ask("mutation($input: RegisterInput!) { register(input: $input) { id } }", input=person | wrong)
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"VALIDATION_ERROR"}
+    assert "hunter2hunter2" not in str(answer)

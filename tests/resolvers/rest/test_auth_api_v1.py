@@ -176,10 +176,10 @@ async def test_profile_is_changed_in_part(client: httpx.AsyncClient) -> None:
 
 @both_databases
 async def test_deleted_account_is_gone_at_once(client: httpx.AsyncClient) -> None:
-    await register(client)
+    user_id = await register(client)
     headers = with_token((await log_in(client))["access_token"])
     answer = await client.delete("/api/v1/users/me", headers=headers)
-    assert (answer.status_code, answer.json()) == (200, {"message": "User deleted successfully"})
+    assert (answer.status_code, answer.json()) == (200, {"message": "User deleted successfully", "user_id": user_id})
     me = await client.get("/api/v1/users/me", headers=headers)
     assert (me.status_code, me.json()) == (401, {"detail": "User not found"})
     assert (await client.post("/api/v1/auth/register", json=ADA)).status_code == 201

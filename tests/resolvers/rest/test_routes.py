@@ -77,3 +77,29 @@ def test_every_code_has_both_envelopes(code: ErrorCode) -> None:
     found = V1.failure(error, "req_1")["error"]
     assert (found["code"], found["message"], found["details"]["request_id"]) == (code.value, "A sentence.", "req_1")
     assert 400 <= API_V1.status_of(code) < 600 and 400 <= V1.status_of(code) < 600
+
+
+@pytest.mark.parametrize("prefix", ["/api/v1", "/v1"])
+@pytest.mark.parametrize("path", ["", "/", "/nope", "//flows", "/auth/login/"])
+async def test_no_path_of_a_dialect_falls_out_of_its_envelope(client: httpx.AsyncClient, prefix: str, path: str) -> None:
+    answer = await client.get(prefix + path)
+    assert (answer.status_code, list(answer.json())) == (404, ["detail"] if prefix == "/api/v1" else ["error"])
+
+
+async def test_what_no_door_answers_is_refused_as_json_too(client: httpx.AsyncClient) -> None:
+    for path in ("/nope", "/api", "/api/v2/flows", "/health/"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
+    for path in ("/", "/health", "/api/openapi.json"):
+        answer = await client.delete(path)
+        assert (answer.status_code, answer.json()) == (405, {"detail": "Method Not Allowed"})
+        assert "GET" in answer.headers["allow"]
+
+
+async def test_browsers_of_allowed_origins_may_send_any_header(client: httpx.AsyncClient) -> None:
+    wanted = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,x-device-key,if-match"}
+    asked = await client.options("/v1/trading/orders/1", headers=wanted | {"Origin": "http://localhost:3000"})
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "http://localhost:3000")
+    assert {"x-device-key", "if-match"} <= set(asked.headers["access-control-allow-headers"].split(","))
+    refused = await client.options("/v1/trading/orders/1", headers=wanted | {"Origin": "http://evil.example"})
+    assert "access-control-allow-origin" not in refused.headers
