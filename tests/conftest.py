@@ -107,7 +107,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def runtime(settings: Settings, clock: ManualClock) -> AsyncIterator[Runtime]:
     """A runtime with a clock that stands still; jobs stay in the outbox until a test does them."""
-    database = Database(settings.effective_database_url, pool_size=8)
+    database = Database(settings.effective_database_url, pool_size=8, waits_for_disk=False)
     bus = MemoryEventBus()
     await bus.start()
     yield Runtime(settings, clock, database, bus)

@@ -73,7 +73,7 @@ class Year:
 async def year(settings: Settings) -> AsyncIterator[Year]:
     clock = ManualClock(replay_window(SAMPLE).first)
     source = ReplaySource(SAMPLE, clock)
-    runtime = Runtime(settings, SystemClock(), Database(settings.effective_database_url), MemoryEventBus())
+    runtime = Runtime(settings, SystemClock(), Database(settings.effective_database_url, waits_for_disk=False), MemoryEventBus())
     runtime.provide(Market, Market(source))
     composition.provide_trading(runtime)
     # The timetable is the test's own: the market's clock does not move with the wall's.
