@@ -4,10 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from domain.kernel.errors import DomainError, ErrorCode
-from domain.risk.models import RiskRule
-from domain.risk.service import create_rule, delete_rule, get_rule, list_rules, update_rule, verdicts_of
+from domain.risk.models import RiskRule, RiskVerdict
+from domain.risk.service import create_rule, delete_rule, get_rule, list_rules, update_rule
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from domain.trading.exposure import validate_trade
@@ -106,7 +107,7 @@ async def test_validating_a_trade_answers_without_storing_anything(ada: Operatio
             "rules_evaluated": 2,
         }
         assert (await validate_trade(work, "BTC/USDT", "sell", Decimal("0.01"), Decimal(50_000))).approved
-        assert await verdicts_of(work) == []
+        assert (await work.session.scalars(select(RiskVerdict))).all() == []
 
 
 @pytest.mark.parametrize(

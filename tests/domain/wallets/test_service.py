@@ -7,7 +7,7 @@ import pytest
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import ANONYMOUS
 from domain.runtime.runtime import Runtime
-from domain.wallets.service import default_wallet, get_balances, get_wallet, list_ledger, list_wallets, wallets_of
+from domain.wallets.service import default_wallet, get_balances, get_wallet, list_ledger, list_wallets
 from tests.builders import make_trader, make_user
 
 
@@ -17,7 +17,7 @@ async def test_the_paper_wallet_is_listed_with_balances_and_ledger(runtime: Runt
         page = await list_wallets(work)
         (wallet,) = page.items
         assert page.total == 1
-        assert (await default_wallet(work, ada.id)).id == (await wallets_of(work, ada.id))[0].id == wallet.id
+        assert (await default_wallet(work, ada.id)).id == wallet.id
         assert (await get_balances(work, wallet.id))["USDT"] == 10_000
         ledger = await list_ledger(work, wallet.id, asset="EUR")
         assert [(entry.amount, entry.cause.value, entry.seq) for entry in ledger.items] == [(Decimal(1_000_000), "deposit", 1)]
