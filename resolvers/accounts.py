@@ -34,7 +34,10 @@ class AccountMutations:
         )
 
     @mutation(
-        Tokens, "Open a session with e-mail address and password. Open without a token. Raises INVALID_CREDENTIALS, ACCOUNT_INACTIVE."
+        Tokens,
+        "Open a session with e-mail address and password; after five failures within 15 minutes nothing is tried for 15 minutes. "
+        "Open without a token. Raises INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS (with `retry_after`, in seconds), EMAIL_UNVERIFIED, "
+        "ACCOUNT_INACTIVE.",
     )
     async def log_in(self, info: Info, email: str, password: str) -> sessions.Tokens:
         return await service.log_in(info.context.operation, email, password)

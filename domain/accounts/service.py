@@ -7,7 +7,7 @@ from datetime import date
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from domain.accounts import links, sessions
+from domain.accounts import links, lockout, sessions
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import check_strength
@@ -73,22 +73,27 @@ async def register(
 async def log_in(operation: Operation, email: str, password: str) -> Tokens:
     """Open a session.
 
-    Raises INVALID_CREDENTIALS, alike and after the same time for an unknown address and a wrong password; with the right
-    password EMAIL_UNVERIFIED (only where mail reaches people) and ACCOUNT_INACTIVE.
+    Raises INVALID_CREDENTIALS, alike and after the same time for an unknown address and a wrong password, and after five of
+    them TOO_MANY_ATTEMPTS, even for the right one; with the right password EMAIL_UNVERIFIED (only where mail reaches people)
+    and ACCOUNT_INACTIVE.
     """
     parts = operation.use(AccountParts)
     email = email.strip().lower()
     async with operation.reading() as work:
+        await lockout.check(work, email)
         user = await links.live_user(work, email)
     if not await parts.passwords.verify(user.password_hash if user else None, password) or user is None:
+        async with operation.unit_of_work() as work:
+            await lockout.count_failure(work, email)
         raise DomainError(ErrorCode.INVALID_CREDENTIALS, "Incorrect email or password")
-    if parts.mailer.delivers and user.email_verified_at is None:
-        raise DomainError(ErrorCode.EMAIL_UNVERIFIED, "Please confirm your e-mail address first")
     fresh_hash = await parts.passwords.hash(password) if parts.passwords.needs_rehash(user.password_hash) else None
     async with operation.unit_of_work() as work:
+        await lockout.forgive(work, email)
         verified_hash, user = user.password_hash, await work.session.get(User, user.id, with_for_update=True)
         if user is None or user.deleted_at is not None or user.password_hash != verified_hash:
             raise DomainError(ErrorCode.INVALID_CREDENTIALS, "Incorrect email or password")  # changed while we hashed
+        if parts.mailer.delivers and user.email_verified_at is None:
+            raise DomainError(ErrorCode.EMAIL_UNVERIFIED, "Please confirm your e-mail address first")
         if not user.is_active:
             raise DomainError(ErrorCode.ACCOUNT_INACTIVE, "Account is inactive")
         user.last_login_at = work.now

@@ -36,6 +36,7 @@ async def open_session(work: UnitOfWork, user: User) -> Tokens:
         user_id=user.id,
         created_at=work.now,
         expires_at=work.now,
+        last_seen_at=work.now,
         ip=work.operation.ip,
         user_agent=work.operation.user_agent,
     )
@@ -88,6 +89,7 @@ def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:
     }
     refresh = claims["refresh"]
     session.expires_at = refresh.expires_at
+    session.last_seen_at = work.now
     work.session.add(RefreshToken(id=refresh.token_id, session_id=session.id, created_at=work.now, expires_at=refresh.expires_at))
     secret = settings.secret_key.get_secret_value()
     return Tokens(

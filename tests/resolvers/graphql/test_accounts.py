@@ -1,5 +1,6 @@
 from typing import Any
 
+from domain.kernel.clock import ManualClock
 from domain.runtime.runtime import Runtime
 from tests.databases import both_databases
 from tests.graphql_client import GraphQLClient
@@ -73,3 +74,13 @@ async def test_stranger_is_told_to_log_in(nobody: GraphQLClient) -> None:
     assert await nobody.refusal("{ me { id } }") == "UNAUTHORIZED"
     assert await nobody.refusal("mutation { logOut }") == "UNAUTHORIZED"
     assert await nobody.refusal('mutation { updateMe(input: {firstName: "X"}) { id } }') == "UNAUTHORIZED"
+
+
+async def test_five_failures_lock_the_log_in_for_fifteen_minutes(nobody: GraphQLClient, clock: ManualClock) -> None:
+    await nobody.data(REGISTER, input=ADA)
+    for _ in range(5):
+        assert await nobody.refusal(LOG_IN, email=ADA["email"], password="wrong password") == "INVALID_CREDENTIALS"
+    error = await nobody.error(LOG_IN, email=ADA["email"], password=ADA["password"])
+    assert (error["extensions"]["code"], error["extensions"]["details"]) == ("TOO_MANY_ATTEMPTS", {"retry_after": 900})
+    clock.advance(minutes=15)
+    await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"])
