@@ -2,10 +2,12 @@
 
 import strawberry
 
-from domain.accounts import models, profile, service, sessions
-from schema.accounts import PhoneNumberInput, ProfileInput, RegisterInput, Tokens, User
+from domain.accounts import models, open_sessions, profile, service, sessions
+from schema.accounts import PhoneNumberInput, ProfileInput, RegisterInput, Session, Tokens, User
+from schema.connections import Connection, PageOfNodes, connection, page_request
 from schema.context import Info
 from schema.fields import field, mutation
+from schema.scalars import Cursor
 
 
 @strawberry.type
@@ -14,6 +16,19 @@ class AccountQueries:
     async def me(self, info: Info) -> models.User:
         async with info.context.reading() as work:
             return await service.get_me(work)
+
+    @field(Connection[Session], "Where the caller is logged in, newest first.", service=open_sessions.page_of_sessions)
+    async def sessions(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: Cursor | None = None,
+        last: int | None = None,
+        before: Cursor | None = None,
+    ) -> PageOfNodes:
+        page = page_request(info, first, after, last, before)
+        async with info.context.reading() as work:
+            return connection(await open_sessions.page_of_sessions(work, page))
 
 
 @strawberry.type
@@ -59,6 +74,33 @@ class AccountMutations:
         async with info.context.unit_of_work() as work:
             await service.log_out(work, all_sessions)
         return True
+
+    @mutation(
+        strawberry.ID,
+        "End one of the caller's sessions and return its id: its tokens fail from now on, its sockets close. Raises NOT_FOUND.",
+        service=open_sessions.revoke_session,
+    )
+    async def revoke_session(self, info: Info, session_id: strawberry.ID) -> strawberry.ID:
+        async with info.context.unit_of_work() as work:
+            await open_sessions.revoke_session(work, session_id)
+        return session_id
+
+    @mutation(
+        int,
+        "End all of the caller's sessions but the one that asks, and return how many.",
+        service=open_sessions.revoke_other_sessions,
+    )
+    async def revoke_other_sessions(self, info: Info) -> int:
+        async with info.context.unit_of_work() as work:
+            return await open_sessions.revoke_other_sessions(work)
+
+    @mutation(
+        User,
+        "Set another password; all other sessions end. Raises WRONG_PASSWORD, TOO_MANY_ATTEMPTS, WEAK_PASSWORD.",
+        service=service.change_password,
+    )
+    async def change_password(self, info: Info, current_password: str, new_password: str) -> models.User:
+        return await service.change_password(info.context.operation, current_password, new_password)
 
     @mutation(User, "Change the own profile. Raises VALIDATION_ERROR.", service=service.update_me)
     async def update_me(self, info: Info, input: ProfileInput) -> models.User:

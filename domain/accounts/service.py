@@ -118,6 +118,33 @@ async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
         await sessions.revoke_sessions(work, work.caller.id, "logout", only=work.caller.session_id)
 
 
+@requires(Permission.PROFILE_WRITE)
+async def change_password(operation: Operation, current_password: str, new_password: str) -> User:
+    """Set another password for the caller and end all other sessions; links to reset the old one are void.
+
+    Raises WRONG_PASSWORD, which counts as a failed log-in, TOO_MANY_ATTEMPTS, WEAK_PASSWORD.
+    """
+    passwords = operation.use(AccountParts).passwords
+    async with operation.reading() as work:
+        user = await _own_account(work)
+        await lockout.check(work, user.email)
+    if not await passwords.verify(user.password_hash, current_password):
+        async with operation.unit_of_work() as work:
+            await lockout.count_failure(work, user.email)
+        raise _wrong_password()
+    check_strength(new_password, user.email, "new_password")
+    verified_hash, new_hash = user.password_hash, await passwords.hash(new_password)
+    async with operation.unit_of_work() as work:
+        await lockout.forgive(work, user.email)
+        user = await work.session.get_one(User, user.id, with_for_update=True)
+        if user.deleted_at is not None or user.password_hash != verified_hash:
+            raise _wrong_password()  # changed while we hashed
+        user.password_hash, user.updated_at = new_hash, work.now
+        await links.void_links(work, user.id, "reset_password")
+        await sessions.revoke_sessions(work, user.id, "password_change", keep=work.caller.session_id)
+        return user
+
+
 @requires(Permission.PROFILE_READ)
 async def get_me(work: UnitOfWork) -> User:
     """Return the caller's own account."""
@@ -251,6 +278,10 @@ async def _own_account(work: UnitOfWork) -> User:
     if user is None or user.deleted_at is not None:
         raise DomainError(ErrorCode.UNAUTHORIZED, "User not found")
     return user
+
+
+def _wrong_password() -> DomainError:
+    return DomainError(ErrorCode.WRONG_PASSWORD, "The current password is wrong", field="current_password")
 
 
 def _granted_role(operation: Operation, role: str | None) -> str:

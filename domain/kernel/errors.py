@@ -54,6 +54,7 @@ class ErrorCode(Enum):
     EMAIL_UNVERIFIED = "EMAIL_UNVERIFIED", "The e-mail address has not been confirmed yet.", 403, 403
     EMAIL_TAKEN = "EMAIL_TAKEN", "An account with this e-mail address exists.", 400, 409
     WEAK_PASSWORD = "WEAK_PASSWORD", "The password is too easy to guess.", 422, 422
+    WRONG_PASSWORD = "WRONG_PASSWORD", "The current password, needed to set another one, is wrong.", 400, 422
     LINK_EXPIRED = "LINK_EXPIRED", "The link from the e-mail has expired; ask for a new one.", 401, 401
     LINK_INVALID = "LINK_INVALID", "The link from the e-mail is not valid or was used before.", 400, 400
     FORBIDDEN = "FORBIDDEN", "The caller lacks the permission that this needs.", 403, 403

@@ -1,5 +1,6 @@
 """Every route under /api/v1, one row each."""
 
+from domain.accounts import open_sessions
 from domain.accounts import service as accounts
 from domain.analysts import conversations
 from domain.exchanges.venue import Side
@@ -20,6 +21,7 @@ from schema.rest.accounts import (
     ForgotPasswordBody,
     LoginBody,
     LogoutBody,
+    OpenSessionView,
     ProfileBody,
     ProfileView,
     RefreshBody,
@@ -62,6 +64,14 @@ USERS = [
     Call("GET", "/users/me", accounts.get_me, ProfileView),
     Call("PUT", "/users/me", accounts.update_me, ProfileView, body=ProfileBody),
     Call("DELETE", "/users/me", accounts.delete_me, answer={"message": "User deleted successfully"}),
+    Call("GET", "/users/me/sessions", open_sessions.list_sessions, list[OpenSessionView]),
+    Call(
+        "DELETE",
+        "/users/me/sessions/{session_id}",
+        open_sessions.revoke_session,
+        answer={"message": "Session revoked", "session_id": "{session_id}"},
+    ),
+    Call("DELETE", "/users/me/sessions", open_sessions.revoke_other_sessions, answer={"message": "Other sessions revoked"}),
 ]
 
 FLOWS = [

@@ -150,6 +150,17 @@ class ProfileView:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSessionView:
+    id: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    ip: str | None
+    user_agent: str | None
+    is_current: bool
+
+
 # /v1
 
 
@@ -181,6 +192,30 @@ class RegisterBodyV1:
         if not self.name:
             first, last = (self.first_name or "").strip(), (self.last_name or "").strip()
         return {"email": self.email, "password": self.password, "first_name": first, "last_name": last, "role": self.role}
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePasswordBody:
+    current_password: Password
+    new_password: Password
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeBody:
+    """Either the session to end, or that all others shall end."""
+
+    session_id: Annotated[str | None, Field(max_length=40)] = None
+    all_others: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.session_id is not None) == self.all_others:
+            raise PydanticCustomError("missing", "either session_id or all_others is required")
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedView:
+    message: str
+    revoked: int
 
 
 @dataclass(frozen=True, slots=True)

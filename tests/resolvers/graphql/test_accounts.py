@@ -84,3 +84,43 @@ async def test_five_failures_lock_the_log_in_for_fifteen_minutes(nobody: GraphQL
     assert (error["extensions"]["code"], error["extensions"]["details"]) == ("TOO_MANY_ATTEMPTS", {"retry_after": 900})
     clock.advance(minutes=15)
     await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"])
+
+
+SESSIONS = "{ sessions(first: 5) { totalCount nodes { id createdAt lastSeenAt ip userAgent isCurrent } } }"
+CHANGE = "mutation ($old: String!, $new: String!) { changePassword(currentPassword: $old, newPassword: $new) { email updatedAt } }"
+
+
+async def test_sessions_are_listed_and_ended(nobody: GraphQLClient) -> None:
+    here = nobody.as_(bearer_of(await registered(nobody)) | {"User-Agent": "Firefox"})
+    logged_in = [await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"]) for _ in range(3)]
+    stolen, *others = [nobody.as_(bearer_of(tokens["logIn"])) for tokens in logged_in]
+
+    listed = (await here.data(SESSIONS))["sessions"]
+    assert listed["totalCount"] == 4
+    assert [session["isCurrent"] for session in listed["nodes"]] == [False, False, False, True]
+    assert listed["nodes"][0] == listed["nodes"][0] | {"lastSeenAt": "2026-03-02T09:30:00.000Z", "ip": "127.0.0.1"}
+
+    revoke = "mutation ($id: ID!) { revokeSession(sessionId: $id) }"
+    stolen_id = listed["nodes"][2]["id"]
+    assert await here.data(revoke, id=stolen_id) == {"revokeSession": stolen_id}
+    assert await stolen.refusal("{ me { id } }") == "TOKEN_REVOKED"
+    assert await here.refusal(revoke, id=stolen_id) == "NOT_FOUND"
+    assert await here.data("mutation { revokeOtherSessions }") == {"revokeOtherSessions": 2}
+    for other in others:
+        assert await other.refusal("{ me { id } }") == "TOKEN_REVOKED"
+    assert (await here.data(SESSIONS))["sessions"]["totalCount"] == 1
+
+
+async def test_password_is_changed_with_the_current_one(nobody: GraphQLClient) -> None:
+    here, elsewhere = (
+        nobody.as_(bearer_of(await registered(nobody))),
+        nobody.as_(bearer_of((await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"]))["logIn"])),
+    )
+    assert await here.refusal(CHANGE, old="wrong password", new="analytical engine") == "WRONG_PASSWORD"
+    assert await here.refusal(CHANGE, old=ADA["password"], new="12345678") == "WEAK_PASSWORD"
+    changed = await here.data(CHANGE, old=ADA["password"], new="analytical engine")
+    assert changed["changePassword"] == {"email": "ada@example.com", "updatedAt": "2026-03-02T09:30:00.000Z"}
+    assert await elsewhere.refusal("{ me { id } }") == "TOKEN_REVOKED"
+    await here.data("{ me { id } }")
+    assert await nobody.refusal(LOG_IN, email=ADA["email"], password=ADA["password"]) == "INVALID_CREDENTIALS"
+    await nobody.data(LOG_IN, email=ADA["email"], password="analytical engine")
