@@ -72,7 +72,7 @@ class RegisterInput:
     phone_number: PhoneNumberInput | None = strawberry.field(default=None, description="Telephone number.")
 
 
-@strawberry.input(description="Changes of the own profile; what is left out or null stays as it is.")
+@strawberry.input(description="Changes of a profile; what is left out or null stays as it is.")
 class ProfileInput:
     first_name: str | None = strawberry.field(default=None, description="1 to 100 characters.")
     last_name: str | None = strawberry.field(default=None, description="1 to 100 characters.")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, datetime
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -155,15 +155,7 @@ async def get_me(work: UnitOfWork) -> User:
 async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     """Change the caller's profile; fields that are None stay. Raises VALIDATION_ERROR."""
     user = await _own_account(work)
-    if changes.first_name is not None:
-        user.first_name = checked_name(changes.first_name, "first_name")
-    if changes.last_name is not None:
-        user.last_name = checked_name(changes.last_name, "last_name")
-    if changes.birthday is not None:
-        user.birthday = checked_birthday(changes.birthday, work.now)
-    if changes.phone_number is not None:
-        user.phone_number = checked_phone_number(changes.phone_number)
-    user.updated_at = work.now
+    change_profile(user, changes, work.now)
     return user
 
 
@@ -171,8 +163,7 @@ async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
 async def delete_me(work: UnitOfWork) -> User:
     """Delete the caller's account: its sessions end, its address is free again, what it did stays on record."""
     user = await _own_account(work)
-    user.deleted_at = user.updated_at = work.now
-    await sessions.revoke_sessions(work, user.id, "account_deleted")
+    await close_account(work, user)
     return user
 
 
@@ -255,6 +246,25 @@ async def ensure_superuser(operation: Operation) -> User | None:
         return None  # another process was faster
     log.info("accounts.superuser_made", user_id=user.id)
     return user
+
+
+def change_profile(user: User, changes: ProfileChanges, now: datetime) -> None:
+    """Write the changes to the row; fields that are None stay. Raises VALIDATION_ERROR."""
+    if changes.first_name is not None:
+        user.first_name = checked_name(changes.first_name, "first_name")
+    if changes.last_name is not None:
+        user.last_name = checked_name(changes.last_name, "last_name")
+    if changes.birthday is not None:
+        user.birthday = checked_birthday(changes.birthday, now)
+    if changes.phone_number is not None:
+        user.phone_number = checked_phone_number(changes.phone_number)
+    user.updated_at = now
+
+
+async def close_account(work: UnitOfWork, user: User) -> None:
+    """Mark the account as deleted and end its sessions."""
+    user.deleted_at = user.updated_at = work.now
+    await sessions.revoke_sessions(work, user.id, "account_deleted")
 
 
 def split_name(name: str) -> tuple[str, str]:

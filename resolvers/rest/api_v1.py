@@ -1,6 +1,6 @@
 """Every route under /api/v1, one row each."""
 
-from domain.accounts import open_sessions
+from domain.accounts import administration, open_sessions
 from domain.accounts import service as accounts
 from domain.analysts import conversations
 from domain.exchanges.venue import Side
@@ -29,6 +29,7 @@ from schema.rest.accounts import (
     RegisteredView,
     ResetPasswordBody,
     TokensView,
+    UserListItemView,
 )
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
@@ -72,6 +73,15 @@ USERS = [
         answer={"message": "Session revoked", "session_id": "{session_id}"},
     ),
     Call("DELETE", "/users/me/sessions", open_sessions.revoke_other_sessions, answer={"message": "Other sessions revoked"}),
+    Call("GET", "/users", administration.list_users, list[UserListItemView]),
+    Call("GET", "/users/{user_id}", administration.get_user, ProfileView),
+    Call("PUT", "/users/{user_id}", administration.update_user, ProfileView, body=ProfileBody),
+    Call(
+        "DELETE",
+        "/users/{user_id}",
+        administration.delete_user,
+        answer={"message": "User deleted successfully", "user_id": "{user_id}"},
+    ),
 ]
 
 FLOWS = [

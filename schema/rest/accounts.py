@@ -140,7 +140,7 @@ class ProfileView:
             first_name=user.first_name,
             last_name=user.last_name,
             birthday=Birthday.of(user.birthday) if user.birthday else None,
-            avatar_url=AVATAR.format(initial=user.first_name[:1].upper() if user.first_name[:1].isalnum() else "U"),
+            avatar_url=_avatar_of(user),
             phone_number=user.phone_number,
             user_role=user.role,
             is_active=user.is_active,
@@ -148,6 +148,24 @@ class ProfileView:
             created_at=user.created_at,
             updated_at=user.updated_at or user.created_at,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class UserListItemView:
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    avatar_url: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, user: User) -> "UserListItemView":
+        return cls(user.id, user.email, user.first_name, user.last_name, _avatar_of(user), user.created_at)
+
+
+def _avatar_of(user: User) -> str:
+    return AVATAR.format(initial=user.first_name[:1].upper() if user.first_name[:1].isalnum() else "U")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@ from typing import Any
 
 from domain.kernel.clock import ManualClock
 from domain.runtime.runtime import Runtime
+from tests.accounts import bearer
+from tests.builders import make_user
 from tests.databases import both_databases
 from tests.graphql_client import GraphQLClient
 
@@ -124,3 +126,31 @@ async def test_password_is_changed_with_the_current_one(nobody: GraphQLClient) -
     await here.data("{ me { id } }")
     assert await nobody.refusal(LOG_IN, email=ADA["email"], password=ADA["password"]) == "INVALID_CREDENTIALS"
     await nobody.data(LOG_IN, email=ADA["email"], password="analytical engine")
+
+
+async def test_admin_reads_changes_and_deletes_users(nobody: GraphQLClient, runtime: Runtime) -> None:
+    ada = nobody.as_(bearer_of(await registered(nobody)))
+    admin = nobody.as_(await bearer(runtime, await make_user(runtime, role="admin")))
+    listed = (await admin.data("{ users(first: 1) { totalCount pageInfo { hasNextPage endCursor } nodes { role } } }"))["users"]
+    assert (listed["totalCount"], listed["pageInfo"]["hasNextPage"], listed["nodes"]) == (2, True, [{"role": "admin"}])
+    rest = await admin.data("query ($after: Cursor) { users(after: $after) { nodes { id email } } }", after=listed["pageInfo"]["endCursor"])
+    [user] = rest["users"]["nodes"]
+    assert user["email"] == "ada@example.com"
+
+    change = 'mutation ($id: ID!) { updateUser(userId: $id, input: {lastName: "King"}) { name } }'
+    read = "query ($id: ID!) { user(id: $id) { name } }"
+    delete = "mutation ($id: ID!) { deleteUser(userId: $id) }"
+    for query in (change, read, delete):
+        assert await ada.refusal(query, id=user["id"]) == "FORBIDDEN"
+    assert (await admin.data(change, id=user["id"]))["updateUser"] == {"name": "Ada King"}
+    assert (await admin.data(read, id=user["id"]))["user"] == {"name": "Ada King"}
+    assert await admin.data(delete, id=user["id"]) == {"deleteUser": user["id"]}
+    assert await ada.refusal("{ me { id } }") == "UNAUTHORIZED"
+    assert await admin.refusal(read, id=user["id"]) == "NOT_FOUND"
+
+
+async def test_own_account_is_deleted_and_its_address_free(nobody: GraphQLClient) -> None:
+    ada = nobody.as_(bearer_of(await registered(nobody)))
+    assert await ada.data("mutation { deleteMe }") == {"deleteMe": True}
+    assert await ada.refusal("{ me { id } }") == "UNAUTHORIZED"
+    await nobody.data(REGISTER, input=ADA)
