@@ -36,8 +36,8 @@ test-browser: install
 	$(PYTHON_IN_VENV) -m benchmarks.browser
 
 lint: install
-	$(PYTHON_IN_VENV) -m ruff check .
-	$(PYTHON_IN_VENV) -m ruff format --check .
+	$(PYTHON_IN_VENV) -m ruff check --no-cache .
+	$(PYTHON_IN_VENV) -m ruff format --no-cache --check .
 	$(PYTHON_IN_VENV) -m mypy .
 	$(VENV)/bin/lint-imports --no-cache
 

@@ -1,11 +1,13 @@
-"""Answers GraphQL's questions about accounts: who am I, register, log in, refresh, log out, change the profile."""
+"""Answers GraphQL's questions about accounts: one's own with its sessions and password, and those of others for administrators."""
 
 import strawberry
 
-from domain.accounts import models, profile, service, sessions
-from schema.accounts import PhoneNumberInput, ProfileInput, RegisterInput, Tokens, User
+from domain.accounts import administration, models, open_sessions, profile, service, sessions
+from schema.accounts import PhoneNumberInput, ProfileInput, RegisterInput, Session, Tokens, User
+from schema.connections import Connection, PageOfNodes, connection, page_request
 from schema.context import Info
 from schema.fields import field, mutation
+from schema.scalars import Cursor
 
 
 @strawberry.type
@@ -14,6 +16,37 @@ class AccountQueries:
     async def me(self, info: Info) -> models.User:
         async with info.context.reading() as work:
             return await service.get_me(work)
+
+    @field(Connection[Session], "Where the caller is logged in, newest first.", service=open_sessions.page_of_sessions)
+    async def sessions(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: Cursor | None = None,
+        last: int | None = None,
+        before: Cursor | None = None,
+    ) -> PageOfNodes:
+        page = page_request(info, first, after, last, before)
+        async with info.context.reading() as work:
+            return connection(await open_sessions.page_of_sessions(work, page))
+
+    @field(User | None, "Somebody's account. Raises NOT_FOUND.", service=administration.get_user)
+    async def user(self, info: Info, id: strawberry.ID) -> models.User:
+        async with info.context.reading() as work:
+            return await administration.get_user(work, id)
+
+    @field(Connection[User], "All accounts, newest first.", service=administration.page_of_users)
+    async def users(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: Cursor | None = None,
+        last: int | None = None,
+        before: Cursor | None = None,
+    ) -> PageOfNodes:
+        page = page_request(info, first, after, last, before)
+        async with info.context.reading() as work:
+            return connection(await administration.page_of_users(work, page))
 
 
 @strawberry.type
@@ -34,7 +67,10 @@ class AccountMutations:
         )
 
     @mutation(
-        Tokens, "Open a session with e-mail address and password. Open without a token. Raises INVALID_CREDENTIALS, ACCOUNT_INACTIVE."
+        Tokens,
+        "Open a session with e-mail address and password; after five failures within 15 minutes nothing is tried for 15 minutes. "
+        "Open without a token. Raises INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS (with `retry_after`, in seconds), EMAIL_UNVERIFIED, "
+        "ACCOUNT_INACTIVE.",
     )
     async def log_in(self, info: Info, email: str, password: str) -> sessions.Tokens:
         return await service.log_in(info.context.operation, email, password)
@@ -57,11 +93,70 @@ class AccountMutations:
             await service.log_out(work, all_sessions)
         return True
 
+    @mutation(
+        strawberry.ID,
+        "End one of the caller's sessions and return its id: its tokens fail from now on, its sockets close. Raises NOT_FOUND.",
+        service=open_sessions.revoke_session,
+    )
+    async def revoke_session(self, info: Info, session_id: strawberry.ID) -> strawberry.ID:
+        async with info.context.unit_of_work() as work:
+            await open_sessions.revoke_session(work, session_id)
+        return session_id
+
+    @mutation(
+        int,
+        "End all of the caller's sessions but the one that asks, and return how many.",
+        service=open_sessions.revoke_other_sessions,
+    )
+    async def revoke_other_sessions(self, info: Info) -> int:
+        async with info.context.unit_of_work() as work:
+            return await open_sessions.revoke_other_sessions(work)
+
+    @mutation(
+        User,
+        "Set another password; all other sessions end. Raises WRONG_PASSWORD, TOO_MANY_ATTEMPTS, WEAK_PASSWORD.",
+        service=service.change_password,
+    )
+    async def change_password(self, info: Info, current_password: str, new_password: str) -> models.User:
+        return await service.change_password(info.context.operation, current_password, new_password)
+
     @mutation(User, "Change the own profile. Raises VALIDATION_ERROR.", service=service.update_me)
     async def update_me(self, info: Info, input: ProfileInput) -> models.User:
-        changes = profile.ProfileChanges(input.first_name, input.last_name, input.birthday, _phone_number(input.phone_number))
         async with info.context.unit_of_work() as work:
-            return await service.update_me(work, changes)
+            return await service.update_me(work, _changes(input))
+
+    @mutation(
+        bool,
+        "Delete the own account: its sessions end, its address is free again, what it did stays on record.",
+        service=service.delete_me,
+    )
+    async def delete_me(self, info: Info) -> bool:
+        async with info.context.unit_of_work() as work:
+            await service.delete_me(work)
+        return True
+
+    @mutation(
+        User,
+        "Change somebody's profile; a superuser's only as a superuser. Raises NOT_FOUND, VALIDATION_ERROR.",
+        service=administration.update_user,
+    )
+    async def update_user(self, info: Info, user_id: strawberry.ID, input: ProfileInput) -> models.User:
+        async with info.context.unit_of_work() as work:
+            return await administration.update_user(work, user_id, _changes(input))
+
+    @mutation(
+        strawberry.ID,
+        "Delete somebody's account and return its id; its sessions end at once. A superuser's only as a superuser. Raises NOT_FOUND.",
+        service=administration.delete_user,
+    )
+    async def delete_user(self, info: Info, user_id: strawberry.ID) -> strawberry.ID:
+        async with info.context.unit_of_work() as work:
+            await administration.delete_user(work, user_id)
+        return user_id
+
+
+def _changes(input: ProfileInput) -> profile.ProfileChanges:
+    return profile.ProfileChanges(input.first_name, input.last_name, input.birthday, _phone_number(input.phone_number))
 
 
 def _phone_number(input: PhoneNumberInput | None) -> profile.PhoneNumber | None:

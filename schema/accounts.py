@@ -45,6 +45,17 @@ class Tokens:
     user: User = strawberry.field(description="Whose session this is.")
 
 
+@strawberry.type(description="A place where the user is logged in.")
+class Session:
+    id: strawberry.ID = strawberry.field(description="Begins with `session_`.")
+    created_at: datetime = strawberry.field(description="When the user logged in.")
+    last_seen_at: datetime = strawberry.field(description="The log-in, or the last refresh of its tokens.")
+    expires_at: datetime = strawberry.field(description="When it ends unless its tokens are refreshed.")
+    ip: str | None = strawberry.field(description="Where the log-in came from.")
+    user_agent: str | None = strawberry.field(description="What the program that logged in calls itself.")
+    is_current: bool = strawberry.field(description="Whether it is the one that asks.")
+
+
 @strawberry.input(description="A telephone number: both parts, or neither to remove it.")
 class PhoneNumberInput:
     country_code: str | None = strawberry.field(default=None, description="For instance `+31`.")
@@ -61,7 +72,7 @@ class RegisterInput:
     phone_number: PhoneNumberInput | None = strawberry.field(default=None, description="Telephone number.")
 
 
-@strawberry.input(description="Changes of the own profile; what is left out or null stays as it is.")
+@strawberry.input(description="Changes of a profile; what is left out or null stays as it is.")
 class ProfileInput:
     first_name: str | None = strawberry.field(default=None, description="1 to 100 characters.")
     last_name: str | None = strawberry.field(default=None, description="1 to 100 characters.")

@@ -1,8 +1,9 @@
-"""Jobs of accounts: mail."""
+"""What accounts leave for later: mail, and forgetting old failures."""
 
-from domain.accounts import links
+from domain.accounts import links, lockout
 from domain.runtime.operation import Operation
 from workers.jobs import job
+from workers.timetable import Entry
 
 
 @job("accounts.mail_verification_link")
@@ -13,3 +14,11 @@ async def mail_verification_link(operation: Operation, user_id: str) -> None:
 @job("accounts.mail_reset_link")
 async def mail_reset_link(operation: Operation, email: str) -> None:
     await links.mail_reset_link(operation, email)
+
+
+async def prune_password_failures(operation: Operation) -> None:
+    async with operation.unit_of_work() as work:
+        await lockout.prune(work)
+
+
+ENTRIES = (Entry("accounts.prune_password_failures", 3600.0, prune_password_failures),)

@@ -9,7 +9,7 @@ MODULES = (accounts, flows, maintenance, trading)
 
 
 def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
-    return (*flows.entries(settings), *trading.entries(settings), *maintenance.ENTRIES)
+    return (*flows.entries(settings), *trading.entries(settings), *maintenance.ENTRIES, *accounts.ENTRIES)
 
 
 __all__ = ["JOBS", "MODULES", "timetable_entries"]

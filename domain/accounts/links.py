@@ -73,10 +73,13 @@ async def use_link(work: UnitOfWork, link: MailedToken) -> None:
     mine = update(MailedToken).where(MailedToken.digest == link.digest, MailedToken.used_at.is_(None)).values(used_at=work.now)
     if (await work.session.execute(mine.returning(MailedToken.digest))).first() is None:
         raise invalid_link()
-    others = update(MailedToken).where(
-        MailedToken.user_id == link.user_id, MailedToken.purpose == link.purpose, MailedToken.used_at.is_(None)
-    )
-    await work.session.execute(others.values(used_at=work.now))
+    await void_links(work, link.user_id, link.purpose)
+
+
+async def void_links(work: UnitOfWork, user_id: str, purpose: str) -> None:
+    """Make the user's open links of a purpose useless."""
+    open_ones = update(MailedToken).where(MailedToken.user_id == user_id, MailedToken.purpose == purpose, MailedToken.used_at.is_(None))
+    await work.session.execute(open_ones.values(used_at=work.now))
 
 
 async def live_user(work: UnitOfWork, email: str) -> User | None:

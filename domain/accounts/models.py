@@ -1,4 +1,4 @@
-"""Tables of accounts: users, their sessions, and the refresh tokens of each session."""
+"""Tables of accounts: users, their sessions and refresh tokens, the links mailed to them, and failed guesses of passwords."""
 
 from datetime import date, datetime
 from typing import Any
@@ -52,6 +52,7 @@ class Session(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime | None]  # the log-in or the last refresh
     ip: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(255))
     revoked_at: Mapped[datetime | None]
@@ -79,3 +80,13 @@ class MailedToken(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class PasswordFailures(Base):
+    """Recent wrong passwords for one address from one place, both told by the digest `key` only."""
+
+    __tablename__ = "password_failures"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failed_at: Mapped[list[Any]]
+    locked_until: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(index=True)

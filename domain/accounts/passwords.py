@@ -66,8 +66,8 @@ class Passwords:
             return False
 
 
-def check_strength(password: str, email: str) -> None:
-    """Raise WEAK_PASSWORD, with `issues` and `suggestions`, unless the password is fit for this account.
+def check_strength(password: str, email: str, field: str = "password") -> None:
+    """Raise WEAK_PASSWORD for the `field`, with `issues` and `suggestions`, unless the password is fit for this account.
 
     8 to 128 characters, not the e-mail address or its local part, not one of the commonest; no character classes are asked
     for, as NIST SP 800-63B recommends.
@@ -87,7 +87,7 @@ def check_strength(password: str, email: str) -> None:
     if issues:
         suggestions = [suggestion for applies, _, suggestion in found if applies]
         sentence = " ".join(["The password is too weak.", *issues])
-        raise DomainError(ErrorCode.WEAK_PASSWORD, sentence, field="password", issues=issues, suggestions=suggestions)
+        raise DomainError(ErrorCode.WEAK_PASSWORD, sentence, field=field, issues=issues, suggestions=suggestions)
 
 
 def _bytes_of(password: str) -> bytes:

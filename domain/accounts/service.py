@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, datetime
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from domain.accounts import links, sessions
+from domain.accounts import links, lockout, sessions
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import check_strength
@@ -73,22 +73,27 @@ async def register(
 async def log_in(operation: Operation, email: str, password: str) -> Tokens:
     """Open a session.
 
-    Raises INVALID_CREDENTIALS, alike and after the same time for an unknown address and a wrong password; with the right
-    password EMAIL_UNVERIFIED (only where mail reaches people) and ACCOUNT_INACTIVE.
+    Raises INVALID_CREDENTIALS, alike and after the same time for an unknown address and a wrong password, and after five of
+    them TOO_MANY_ATTEMPTS, even for the right one; with the right password EMAIL_UNVERIFIED (only where mail reaches people)
+    and ACCOUNT_INACTIVE.
     """
     parts = operation.use(AccountParts)
     email = email.strip().lower()
     async with operation.reading() as work:
+        await lockout.check(work, email)
         user = await links.live_user(work, email)
     if not await parts.passwords.verify(user.password_hash if user else None, password) or user is None:
+        async with operation.unit_of_work() as work:
+            await lockout.count_failure(work, email)
         raise DomainError(ErrorCode.INVALID_CREDENTIALS, "Incorrect email or password")
-    if parts.mailer.delivers and user.email_verified_at is None:
-        raise DomainError(ErrorCode.EMAIL_UNVERIFIED, "Please confirm your e-mail address first")
     fresh_hash = await parts.passwords.hash(password) if parts.passwords.needs_rehash(user.password_hash) else None
     async with operation.unit_of_work() as work:
+        await lockout.forgive(work, email)
         verified_hash, user = user.password_hash, await work.session.get(User, user.id, with_for_update=True)
         if user is None or user.deleted_at is not None or user.password_hash != verified_hash:
             raise DomainError(ErrorCode.INVALID_CREDENTIALS, "Incorrect email or password")  # changed while we hashed
+        if parts.mailer.delivers and user.email_verified_at is None:
+            raise DomainError(ErrorCode.EMAIL_UNVERIFIED, "Please confirm your e-mail address first")
         if not user.is_active:
             raise DomainError(ErrorCode.ACCOUNT_INACTIVE, "Account is inactive")
         user.last_login_at = work.now
@@ -113,6 +118,33 @@ async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
         await sessions.revoke_sessions(work, work.caller.id, "logout", only=work.caller.session_id)
 
 
+@requires(Permission.PROFILE_WRITE)
+async def change_password(operation: Operation, current_password: str, new_password: str) -> User:
+    """Set another password for the caller and end all other sessions; links to reset the old one are void.
+
+    Raises WRONG_PASSWORD, which counts as a failed log-in, TOO_MANY_ATTEMPTS, WEAK_PASSWORD.
+    """
+    passwords = operation.use(AccountParts).passwords
+    async with operation.reading() as work:
+        user = await _own_account(work)
+        await lockout.check(work, user.email)
+    if not await passwords.verify(user.password_hash, current_password):
+        async with operation.unit_of_work() as work:
+            await lockout.count_failure(work, user.email)
+        raise _wrong_password()
+    check_strength(new_password, user.email, "new_password")
+    verified_hash, new_hash = user.password_hash, await passwords.hash(new_password)
+    async with operation.unit_of_work() as work:
+        await lockout.forgive(work, user.email)
+        user = await work.session.get_one(User, user.id, with_for_update=True)
+        if user.deleted_at is not None or user.password_hash != verified_hash:
+            raise _wrong_password()  # changed while we hashed
+        user.password_hash, user.updated_at = new_hash, work.now
+        await links.void_links(work, user.id, "reset_password")
+        await sessions.revoke_sessions(work, user.id, "password_change", keep=work.caller.session_id)
+        return user
+
+
 @requires(Permission.PROFILE_READ)
 async def get_me(work: UnitOfWork) -> User:
     """Return the caller's own account."""
@@ -123,15 +155,7 @@ async def get_me(work: UnitOfWork) -> User:
 async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     """Change the caller's profile; fields that are None stay. Raises VALIDATION_ERROR."""
     user = await _own_account(work)
-    if changes.first_name is not None:
-        user.first_name = checked_name(changes.first_name, "first_name")
-    if changes.last_name is not None:
-        user.last_name = checked_name(changes.last_name, "last_name")
-    if changes.birthday is not None:
-        user.birthday = checked_birthday(changes.birthday, work.now)
-    if changes.phone_number is not None:
-        user.phone_number = checked_phone_number(changes.phone_number)
-    user.updated_at = work.now
+    change_profile(user, changes, work.now)
     return user
 
 
@@ -139,8 +163,7 @@ async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
 async def delete_me(work: UnitOfWork) -> User:
     """Delete the caller's account: its sessions end, its address is free again, what it did stays on record."""
     user = await _own_account(work)
-    user.deleted_at = user.updated_at = work.now
-    await sessions.revoke_sessions(work, user.id, "account_deleted")
+    await close_account(work, user)
     return user
 
 
@@ -225,6 +248,25 @@ async def ensure_superuser(operation: Operation) -> User | None:
     return user
 
 
+def change_profile(user: User, changes: ProfileChanges, now: datetime) -> None:
+    """Write the changes to the row; fields that are None stay. Raises VALIDATION_ERROR."""
+    if changes.first_name is not None:
+        user.first_name = checked_name(changes.first_name, "first_name")
+    if changes.last_name is not None:
+        user.last_name = checked_name(changes.last_name, "last_name")
+    if changes.birthday is not None:
+        user.birthday = checked_birthday(changes.birthday, now)
+    if changes.phone_number is not None:
+        user.phone_number = checked_phone_number(changes.phone_number)
+    user.updated_at = now
+
+
+async def close_account(work: UnitOfWork, user: User) -> None:
+    """Mark the account as deleted and end its sessions."""
+    user.deleted_at = user.updated_at = work.now
+    await sessions.revoke_sessions(work, user.id, "account_deleted")
+
+
 def split_name(name: str) -> tuple[str, str]:
     """Return a full name as first name and the rest."""
     first, _, rest = re.sub(r"\s+", " ", name.strip()).partition(" ")
@@ -246,6 +288,10 @@ async def _own_account(work: UnitOfWork) -> User:
     if user is None or user.deleted_at is not None:
         raise DomainError(ErrorCode.UNAUTHORIZED, "User not found")
     return user
+
+
+def _wrong_password() -> DomainError:
+    return DomainError(ErrorCode.WRONG_PASSWORD, "The current password is wrong", field="current_password")
 
 
 def _granted_role(operation: Operation, role: str | None) -> str:

@@ -14,7 +14,7 @@ from domain.kernel.ids import new_id
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
-RevokeReason = Literal["logout", "logout_all", "refresh_reuse", "password_reset", "account_deleted"]
+RevokeReason = Literal["logout", "logout_all", "revoked", "refresh_reuse", "password_change", "password_reset", "account_deleted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ async def open_session(work: UnitOfWork, user: User) -> Tokens:
         user_id=user.id,
         created_at=work.now,
         expires_at=work.now,
+        last_seen_at=work.now,
         ip=work.operation.ip,
         user_agent=work.operation.user_agent,
     )
@@ -67,14 +68,20 @@ async def rotate(operation: Operation, refresh_token: str) -> Tokens:
     raise _refused()
 
 
-async def revoke_sessions(work: UnitOfWork, user_id: str, reason: RevokeReason, only: str | None = None) -> None:
-    """End the user's sessions, or the one named; their tokens fail from the commit on, and live sockets are woken to notice."""
-    live = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None))
+async def revoke_sessions(work: UnitOfWork, user_id: str, reason: RevokeReason, only: str | None = None, keep: str | None = None) -> int:
+    """End the user's sessions, only the one named or all but the one to keep, and return how many there were.
+
+    Their tokens fail from the commit on, and live sockets are woken to notice.
+    """
+    live = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > work.now)
     if only is not None:
         live = live.where(Session.id == only)
-    ended = await work.session.scalars(live.values(revoked_at=work.now, revoke_reason=reason).returning(Session.id))
-    for session_id in ended.all():
+    if keep is not None:
+        live = live.where(Session.id != keep)
+    ended = (await work.session.scalars(live.values(revoked_at=work.now, revoke_reason=reason).returning(Session.id))).all()
+    for session_id in ended:
         work.wake(f"session:{session_id}")
+    return len(ended)
 
 
 def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:
@@ -88,6 +95,7 @@ def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:
     }
     refresh = claims["refresh"]
     session.expires_at = refresh.expires_at
+    session.last_seen_at = work.now
     work.session.add(RefreshToken(id=refresh.token_id, session_id=session.id, created_at=work.now, expires_at=refresh.expires_at))
     secret = settings.secret_key.get_secret_value()
     return Tokens(

@@ -128,7 +128,9 @@ async def validate_risk(hold: Hold, execution: Execution) -> Ended:
         )
         await store_verdicts(work, current.user_id, verdicts, execution_id=current.id)
         broken = [verdict for verdict in verdicts if verdict.rejects]
-        why = " ".join(verdict.message for verdict in broken) or f"All {len(verdicts)} risk rules pass."
+        why = " ".join(verdict.message for verdict in broken) or (
+            f"All {len(verdicts)} risk rules pass." if verdicts else "No risk rule is active."
+        )
         data = {
             "gate": gate_data,
             "quantity": quantity,

@@ -49,11 +49,12 @@ class ErrorCode(Enum):
     TOKEN_REVOKED = "TOKEN_REVOKED", "The session of this token has ended; log in again.", 401, 401
     INVALID_CREDENTIALS = "INVALID_CREDENTIALS", "E-mail address or password is wrong.", 401, 401
     INVALID_REFRESH_TOKEN = "INVALID_REFRESH_TOKEN", "The refresh token is unknown, expired or was used before.", 401, 401
-    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS", "Too many failed attempts; wait for Retry-After.", 429, 429
+    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS", "Too many failed attempts; wait as many seconds as retry_after says.", 429, 429
     ACCOUNT_INACTIVE = "ACCOUNT_INACTIVE", "The account has been switched off.", 403, 403
     EMAIL_UNVERIFIED = "EMAIL_UNVERIFIED", "The e-mail address has not been confirmed yet.", 403, 403
     EMAIL_TAKEN = "EMAIL_TAKEN", "An account with this e-mail address exists.", 400, 409
     WEAK_PASSWORD = "WEAK_PASSWORD", "The password is too easy to guess.", 422, 422
+    WRONG_PASSWORD = "WRONG_PASSWORD", "The current password, needed to set another one, is wrong.", 400, 422
     LINK_EXPIRED = "LINK_EXPIRED", "The link from the e-mail has expired; ask for a new one.", 401, 401
     LINK_INVALID = "LINK_INVALID", "The link from the e-mail is not valid or was used before.", 400, 400
     FORBIDDEN = "FORBIDDEN", "The caller lacks the permission that this needs.", 403, 403

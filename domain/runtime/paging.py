@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.kernel.errors import DomainError, ErrorCode
 
+DEFAULT_LIMIT = 10
 MAX_LIMIT = 1_000
 MAX_OFFSET = 2**31 - 1
 

@@ -1,5 +1,6 @@
 """Every route under /api/v1, one row each."""
 
+from domain.accounts import administration, open_sessions
 from domain.accounts import service as accounts
 from domain.analysts import conversations
 from domain.exchanges.venue import Side
@@ -22,6 +23,7 @@ from schema.rest.accounts import (
     ForgotPasswordBody,
     LoginBody,
     LogoutBody,
+    OpenSessionView,
     ProfileBody,
     ProfileView,
     RefreshBody,
@@ -29,6 +31,7 @@ from schema.rest.accounts import (
     RegisteredView,
     ResetPasswordBody,
     TokensView,
+    UserListItemView,
 )
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
@@ -64,6 +67,23 @@ USERS = [
     Call("GET", "/users/me", accounts.get_me, ProfileView),
     Call("PUT", "/users/me", accounts.update_me, ProfileView, body=ProfileBody),
     Call("DELETE", "/users/me", accounts.delete_me, DeletedUserView),
+    Call("GET", "/users/me/sessions", open_sessions.list_sessions, list[OpenSessionView]),
+    Call(
+        "DELETE",
+        "/users/me/sessions/{session_id}",
+        open_sessions.revoke_session,
+        answer={"message": "Session revoked", "session_id": "{session_id}"},
+    ),
+    Call("DELETE", "/users/me/sessions", open_sessions.revoke_other_sessions, answer={"message": "Other sessions revoked"}),
+    Call("GET", "/users", administration.list_users, list[UserListItemView]),
+    Call("GET", "/users/{user_id}", administration.get_user, ProfileView),
+    Call("PUT", "/users/{user_id}", administration.update_user, ProfileView, body=ProfileBody),
+    Call(
+        "DELETE",
+        "/users/{user_id}",
+        administration.delete_user,
+        answer={"message": "User deleted successfully", "user_id": "{user_id}"},
+    ),
 ]
 
 FLOWS = [

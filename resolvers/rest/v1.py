@@ -1,10 +1,23 @@
 """Every route under /v1, one row each."""
 
+from domain.accounts import open_sessions
 from domain.accounts import service as accounts
 from domain.trading import changing, records
+from resolvers.rest.accounts import revoke_sessions
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.trading_v1 import amend_order, list_net_positions
-from schema.rest.accounts import LoginBodyV1, LogoutBody, RefreshBody, RegisterBodyV1, SessionView, UserView
+from schema.rest.accounts import (
+    ChangePasswordBody,
+    LoginBodyV1,
+    LogoutBody,
+    OpenSessionView,
+    RefreshBody,
+    RegisterBodyV1,
+    RevokeBody,
+    RevokedView,
+    SessionView,
+    UserView,
+)
 from schema.rest.dialects import V1
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
 
@@ -14,6 +27,13 @@ AUTH = [
     Call("POST", "/auth/refresh", accounts.refresh, SessionView, public=True, body=RefreshBody, form=True),
     Call("POST", "/auth/logout", accounts.log_out, body=LogoutBody | None, answer={"message": "Successfully logged out"}),
     Call("GET", "/auth/me", accounts.get_me, UserView),
+    Call(
+        "PUT",
+        "/auth/change-password",
+        accounts.change_password,
+        body=ChangePasswordBody,
+        answer={"message": "Password changed successfully"},
+    ),
 ]
 
 TRADING = [
@@ -25,5 +45,10 @@ TRADING = [
     Call("DELETE", "/trading/orders/{order_id}", changing.cancel_order, CancelledView),
 ]
 
-CALLS = [*AUTH, *TRADING]
+SECURITY = [
+    Call("GET", "/security/sessions", open_sessions.list_sessions, list[OpenSessionView], defaults={"limit": 50}),
+    Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
+]
+
+CALLS = [*AUTH, *TRADING, *SECURITY]
 V1_ROWS = bind(CALLS, V1)

@@ -141,7 +141,7 @@ class ProfileView:
             first_name=user.first_name,
             last_name=user.last_name,
             birthday=Birthday.of(user.birthday) if user.birthday else None,
-            avatar_url=AVATAR.format(initial=user.first_name[:1].upper() if user.first_name[:1].isalnum() else "U"),
+            avatar_url=_avatar_of(user),
             phone_number=user.phone_number,
             user_role=user.role,
             is_active=user.is_active,
@@ -161,6 +161,35 @@ class DeletedUserView:
     @classmethod
     def of(cls, user: User) -> "DeletedUserView":
         return cls("User deleted successfully", user.id)
+
+
+@dataclass(frozen=True, slots=True)
+class UserListItemView:
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    avatar_url: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, user: User) -> "UserListItemView":
+        return cls(user.id, user.email, user.first_name, user.last_name, _avatar_of(user), user.created_at)
+
+
+def _avatar_of(user: User) -> str:
+    return AVATAR.format(initial=user.first_name[:1].upper() if user.first_name[:1].isalnum() else "U")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSessionView:
+    id: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    ip: str | None
+    user_agent: str | None
+    is_current: bool
 
 
 # /v1
@@ -192,6 +221,30 @@ class RegisterBodyV1:
         if not self.name:
             first, last = (self.first_name or "").strip(), (self.last_name or "").strip()
         return {"email": self.email, "password": self.password, "first_name": first, "last_name": last, "role": self.role}
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePasswordBody:
+    current_password: Password
+    new_password: Password
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeBody:
+    """Either the session to end, or that all others shall end."""
+
+    session_id: Annotated[str | None, Field(max_length=40)] = None
+    all_others: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.session_id is not None) == self.all_others:
+            raise PydanticCustomError("missing", "either session_id or all_others is required")
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedView:
+    message: str
+    revoked: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,60 @@ class TestLogOut:
         assert await code_of_call(runtime, elsewhere.access_token) is ErrorCode.TOKEN_REVOKED
 
 
+class TestChangePassword:
+    async def change(self, runtime: Runtime, tokens: Tokens, current: str, new: str) -> User:
+        caller = await caller_of(nobody(runtime), tokens.access_token)
+        return await service.change_password(nobody(runtime).on_behalf_of(caller), current, new)
+
+    @both_databases
+    async def test_others_end_this_session_stays_and_links_are_void(self, runtime: Runtime, ada: User) -> None:
+        here, elsewhere = await log_in(runtime), await log_in(runtime)
+        await links.mail_reset_link(runtime.operation(), ADA["email"])
+        await self.change(runtime, here, ADA["password"], "analytical engine")
+        assert await code_of_call(runtime, here.access_token) is None
+        assert await code_of_call(runtime, elsewhere.access_token) is ErrorCode.TOKEN_REVOKED
+        with pytest.raises(DomainError):
+            await log_in(runtime)
+        await log_in(runtime, "analytical engine")
+        with pytest.raises(DomainError) as refusal:
+            await service.reset_password(nobody(runtime), mails(runtime)[0][1], "difference engine")
+        assert refusal.value.code is ErrorCode.LINK_INVALID
+
+    async def test_refused_change_leaves_everything(self, runtime: Runtime, ada: User) -> None:
+        here, elsewhere = await log_in(runtime), await log_in(runtime)
+        for current, new, code, field in (
+            ("wrong password", "analytical engine", ErrorCode.WRONG_PASSWORD, "current_password"),
+            (ADA["password"], "password", ErrorCode.WEAK_PASSWORD, "new_password"),
+            (ADA["password"], "ada@example.com", ErrorCode.WEAK_PASSWORD, "new_password"),
+        ):
+            with pytest.raises(DomainError) as refusal:
+                await self.change(runtime, here, current, new)
+            assert (refusal.value.code, refusal.value.details["field"]) == (code, field)
+        assert await code_of_call(runtime, elsewhere.access_token) is None
+        await log_in(runtime)
+
+    async def test_stolen_token_gives_no_more_guesses_than_the_log_in(self, runtime: Runtime, ada: User, clock: ManualClock) -> None:
+        here = await log_in(runtime)
+        for _ in range(5):
+            with pytest.raises(DomainError):
+                await self.change(runtime, here, "wrong password", "analytical engine")
+        for attempt in (self.change(runtime, here, ADA["password"], "analytical engine"), log_in(runtime)):
+            with pytest.raises(DomainError) as refusal:
+                await attempt
+            assert refusal.value.code is ErrorCode.TOO_MANY_ATTEMPTS
+        clock.advance(minutes=15)
+        await self.change(runtime, here, ADA["password"], "analytical engine")
+
+    @both_databases
+    async def test_of_two_changes_at_once_one_wins(self, runtime: Runtime, ada: User) -> None:
+        here = await log_in(runtime)
+        changes = [self.change(runtime, here, ADA["password"], f"analytical engine {number}") for number in range(3)]
+        results = await asyncio.gather(*changes, return_exceptions=True)
+        winners = [number for number, result in enumerate(results) if isinstance(result, User)]
+        assert len(winners) == 1
+        await log_in(runtime, f"analytical engine {winners[0]}")
+
+
 class TestProfile:
     @pytest.fixture
     async def work(self, runtime: Runtime, ada: User) -> AsyncIterator[UnitOfWork]:

@@ -71,10 +71,12 @@ async def test_stream_from_the_head_misses_nothing_that_comes_after(runtime: Run
     await emit(runtime, 1)
     async with runtime.database.reading() as session:
         cursor = await event_log.head(session)
-        # On PostgreSQL an open transaction of anybody keeps what committed meanwhile in front of the head: told late, never lost.
-        already = len(await event_log.read(session, Interest(ADA), cursor))
     await emit(runtime, 2)
-    assert (await take(runtime, cursor, already + 1))[-1].payload == {"number": 2}
+    # On PostgreSQL an open transaction of anybody keeps what committed meanwhile in front of the head: told late, never lost.
+    seen = [event.payload["number"] for event in await take(runtime, cursor, 1)]
+    if seen == [1]:
+        seen = [event.payload["number"] for event in await take(runtime, cursor, 2)][1:]
+    assert seen == [2]
 
 
 async def test_interest_narrows_to_user_type_and_run(runtime: Runtime) -> None:

@@ -2,7 +2,10 @@ from typing import Any
 
 import pytest
 
+from domain.kernel.clock import ManualClock
 from domain.runtime.runtime import Runtime
+from tests.accounts import bearer
+from tests.builders import make_user
 from tests.databases import both_databases
 from tests.graphql_client import GraphQLClient
 
@@ -83,3 +86,81 @@ async def test_refused_input_is_not_quoted_with_its_secrets(nobody: GraphQLClien
     answer = await nobody.ask("mutation($input: RegisterInput!) { register(input: $input) { id } }", input=person | wrong)
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"VALIDATION_ERROR"}
     assert "hunter2hunter2" not in str(answer)
+
+
+async def test_five_failures_lock_the_log_in_for_fifteen_minutes(nobody: GraphQLClient, clock: ManualClock) -> None:
+    await nobody.data(REGISTER, input=ADA)
+    for _ in range(5):
+        assert await nobody.refusal(LOG_IN, email=ADA["email"], password="wrong password") == "INVALID_CREDENTIALS"
+    error = await nobody.error(LOG_IN, email=ADA["email"], password=ADA["password"])
+    assert (error["extensions"]["code"], error["extensions"]["details"]) == ("TOO_MANY_ATTEMPTS", {"retry_after": 900})
+    clock.advance(minutes=15)
+    await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"])
+
+
+SESSIONS = "{ sessions(first: 5) { totalCount nodes { id createdAt lastSeenAt ip userAgent isCurrent } } }"
+CHANGE = "mutation ($old: String!, $new: String!) { changePassword(currentPassword: $old, newPassword: $new) { email updatedAt } }"
+
+
+async def test_sessions_are_listed_and_ended(nobody: GraphQLClient) -> None:
+    here = nobody.as_(bearer_of(await registered(nobody)) | {"User-Agent": "Firefox"})
+    logged_in = [await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"]) for _ in range(3)]
+    stolen, *others = [nobody.as_(bearer_of(tokens["logIn"])) for tokens in logged_in]
+
+    listed = (await here.data(SESSIONS))["sessions"]
+    assert listed["totalCount"] == 4
+    assert [session["isCurrent"] for session in listed["nodes"]] == [False, False, False, True]
+    assert listed["nodes"][0] == listed["nodes"][0] | {"lastSeenAt": "2026-03-02T09:30:00.000Z", "ip": "127.0.0.1"}
+
+    revoke = "mutation ($id: ID!) { revokeSession(sessionId: $id) }"
+    stolen_id = listed["nodes"][2]["id"]
+    assert await here.data(revoke, id=stolen_id) == {"revokeSession": stolen_id}
+    assert await stolen.refusal("{ me { id } }") == "TOKEN_REVOKED"
+    assert await here.refusal(revoke, id=stolen_id) == "NOT_FOUND"
+    assert await here.data("mutation { revokeOtherSessions }") == {"revokeOtherSessions": 2}
+    for other in others:
+        assert await other.refusal("{ me { id } }") == "TOKEN_REVOKED"
+    assert (await here.data(SESSIONS))["sessions"]["totalCount"] == 1
+
+
+async def test_password_is_changed_with_the_current_one(nobody: GraphQLClient) -> None:
+    here, elsewhere = (
+        nobody.as_(bearer_of(await registered(nobody))),
+        nobody.as_(bearer_of((await nobody.data(LOG_IN, email=ADA["email"], password=ADA["password"]))["logIn"])),
+    )
+    assert await here.refusal(CHANGE, old="wrong password", new="analytical engine") == "WRONG_PASSWORD"
+    assert await here.refusal(CHANGE, old=ADA["password"], new="12345678") == "WEAK_PASSWORD"
+    changed = await here.data(CHANGE, old=ADA["password"], new="analytical engine")
+    assert changed["changePassword"] == {"email": "ada@example.com", "updatedAt": "2026-03-02T09:30:00.000Z"}
+    assert await elsewhere.refusal("{ me { id } }") == "TOKEN_REVOKED"
+    await here.data("{ me { id } }")
+    assert await nobody.refusal(LOG_IN, email=ADA["email"], password=ADA["password"]) == "INVALID_CREDENTIALS"
+    await nobody.data(LOG_IN, email=ADA["email"], password="analytical engine")
+
+
+async def test_admin_reads_changes_and_deletes_users(nobody: GraphQLClient, runtime: Runtime) -> None:
+    ada = nobody.as_(bearer_of(await registered(nobody)))
+    admin = nobody.as_(await bearer(runtime, await make_user(runtime, role="admin")))
+    listed = (await admin.data("{ users(first: 1) { totalCount pageInfo { hasNextPage endCursor } nodes { role } } }"))["users"]
+    assert (listed["totalCount"], listed["pageInfo"]["hasNextPage"], listed["nodes"]) == (2, True, [{"role": "admin"}])
+    rest = await admin.data("query ($after: Cursor) { users(after: $after) { nodes { id email } } }", after=listed["pageInfo"]["endCursor"])
+    [user] = rest["users"]["nodes"]
+    assert user["email"] == "ada@example.com"
+
+    change = 'mutation ($id: ID!) { updateUser(userId: $id, input: {lastName: "King"}) { name } }'
+    read = "query ($id: ID!) { user(id: $id) { name } }"
+    delete = "mutation ($id: ID!) { deleteUser(userId: $id) }"
+    for query in (change, read, delete):
+        assert await ada.refusal(query, id=user["id"]) == "FORBIDDEN"
+    assert (await admin.data(change, id=user["id"]))["updateUser"] == {"name": "Ada King"}
+    assert (await admin.data(read, id=user["id"]))["user"] == {"name": "Ada King"}
+    assert await admin.data(delete, id=user["id"]) == {"deleteUser": user["id"]}
+    assert await ada.refusal("{ me { id } }") == "UNAUTHORIZED"
+    assert await admin.refusal(read, id=user["id"]) == "NOT_FOUND"
+
+
+async def test_own_account_is_deleted_and_its_address_free(nobody: GraphQLClient) -> None:
+    ada = nobody.as_(bearer_of(await registered(nobody)))
+    assert await ada.data("mutation { deleteMe }") == {"deleteMe": True}
+    assert await ada.refusal("{ me { id } }") == "UNAUTHORIZED"
+    await nobody.data(REGISTER, input=ADA)

@@ -53,7 +53,7 @@ async def test_root_fields_that_need_a_permission_need_a_session(nobody: GraphQL
             if "Requires the permission" not in (field.description or ""):
                 continue
             arguments = ", ".join(f"{key}: {MADE_UP[key, str(it.type)]}" for key, it in field.args.items() if is_required_argument(it))
-            leaf = "" if str(field.type).strip("!") in {"ID", "Boolean"} else " { __typename }"
+            leaf = "" if str(field.type).strip("!") in {"ID", "Boolean", "Int"} else " { __typename }"
             query = f"{root.lower()} {{ {name}{f'({arguments})' if arguments else ''}{leaf} }}"
             assert await nobody.refusal(query) == "UNAUTHORIZED", query
             asked += 1
@@ -61,7 +61,11 @@ async def test_root_fields_that_need_a_permission_need_a_session(nobody: GraphQL
 
 
 MADE_UP = {
-    **{(name, "ID!"): '"x"' for name in ("id", "flowId", "executionId", "orderId", "positionId", "walletId", "ruleId")},
+    **{
+        (name, "ID!"): '"x"'
+        for name in ("id", "flowId", "executionId", "orderId", "positionId", "walletId", "ruleId", "sessionId", "userId")
+    },
+    **{(name, "String!"): '"x"' for name in ("currentPassword", "newPassword")},
     ("input", "ProfileInput!"): "{}",
     ("input", "FlowInput!"): '{name: "X", symbol: "BTC/USDT"}',
     ("input", "FlowChangesInput!"): "{}",

@@ -9,6 +9,7 @@ from websockets.exceptions import InvalidStatus
 
 from domain.accounts.identity import caller_of
 from domain.accounts.models import User
+from domain.accounts.open_sessions import revoke_other_sessions
 from domain.accounts.service import log_out
 from domain.kernel.clock import ManualClock
 from domain.kernel.permissions import Caller
@@ -236,6 +237,17 @@ async def test_log_out_closes_the_socket_at_once(port: int, runtime: Runtime, tr
         assert await socket.closed() == (4403, "TOKEN_REVOKED: Token has been revoked")
         await other.send(type="ping")
         assert {message["type"] for message in [await other.receive()]} <= {"pong", "next"}
+
+
+async def test_revoked_session_loses_its_socket_within_five_seconds(port: int, runtime: Runtime, trader: Caller) -> None:
+    here, stolen = await tokens_of(runtime, trader), await tokens_of(runtime, trader)
+    async with socket_to(port) as socket:
+        await started(socket, stolen.access_token)
+        caller = await caller_of(runtime.operation(), here.access_token)
+        async with runtime.operation(caller).unit_of_work() as work:
+            assert await revoke_other_sessions(work) == 1
+        async with asyncio.timeout(5):
+            assert await socket.closed() == (4403, "TOKEN_REVOKED: Token has been revoked")
 
 
 async def test_expiry_closes_the_socket(port: int, token: str, clock: ManualClock) -> None:

@@ -1,0 +1,62 @@
+"""What administrators do with the accounts of others."""
+
+from sqlalchemy import Select, select
+
+from domain.accounts.models import User
+from domain.accounts.profile import ProfileChanges
+from domain.accounts.service import change_profile, close_account
+from domain.kernel.errors import DomainError, ErrorCode, NotFound
+from domain.kernel.permissions import Permission, requires
+from domain.runtime.keyset import KeysetPage, PageRequest, keyset_page
+from domain.runtime.paging import DEFAULT_LIMIT, Limit, Offset, Page, page_of
+from domain.runtime.unit_of_work import UnitOfWork
+
+
+@requires(Permission.USERS_READ)
+async def page_of_users(work: UnitOfWork, page: PageRequest) -> KeysetPage[User]:
+    """Return one page of all accounts that are not deleted, newest first."""
+    return await keyset_page(work.session, _live_users(), User, page)
+
+
+@requires(Permission.USERS_READ)
+async def list_users(work: UnitOfWork, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Page[User]:
+    """Return all accounts that are not deleted, newest first."""
+    return await page_of(work.session, _live_users().order_by(User.created_at.desc(), User.id.desc()), limit, offset)
+
+
+@requires(Permission.USERS_READ)
+async def get_user(work: UnitOfWork, user_id: str) -> User:
+    """Return an account. Raises NOT_FOUND, also for a deleted one."""
+    return await _live_user(work, user_id)
+
+
+@requires(Permission.USERS_WRITE)
+async def update_user(work: UnitOfWork, user_id: str, changes: ProfileChanges) -> User:
+    """Change somebody's profile; fields that are None stay. Raises NOT_FOUND, VALIDATION_ERROR, FORBIDDEN for a superuser's."""
+    user = await _user_within_reach(work, user_id)
+    change_profile(user, changes, work.now)
+    return user
+
+
+@requires(Permission.USERS_DELETE)
+async def delete_user(work: UnitOfWork, user_id: str) -> None:
+    """Delete somebody's account, as the owner would: its sessions end at once. Raises NOT_FOUND, FORBIDDEN for a superuser's."""
+    await close_account(work, await _user_within_reach(work, user_id))
+
+
+def _live_users() -> Select[User]:
+    return select(User).where(User.deleted_at.is_(None))
+
+
+async def _live_user(work: UnitOfWork, user_id: str) -> User:
+    user: User | None = await work.session.scalar(_live_users().where(User.id == user_id))
+    if user is None:
+        raise NotFound("User", user_id)
+    return user
+
+
+async def _user_within_reach(work: UnitOfWork, user_id: str) -> User:
+    user = await _live_user(work, user_id)
+    if user.is_superuser and not (work.caller.is_superuser or work.caller.is_system):
+        raise DomainError(ErrorCode.FORBIDDEN, "Superuser access required")
+    return user
