@@ -1,8 +1,7 @@
 """Periodic work of trading: price open positions, fire stops, and settle orders whose fate is unknown."""
 
-from domain.trading.monitoring import monitor_positions
-
 from domain.runtime.settings import Settings
+from domain.trading.monitoring import monitor_positions
 from domain.trading.sending import resume_orders
 from workers.timetable import Entry
 
