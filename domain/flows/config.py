@@ -10,11 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from domain.analysts.gate import GateSettings
 from domain.analysts.rule_based import MAX_PANEL
 from domain.analysts.tally import DEFAULT_MIN_AGREEMENT
+from domain.flows.models import FlowMode
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import exact
 from domain.market.candles import Interval
 from domain.runtime.columns import dump_json
 
+LEAST_SWARM = 3
 MAX_CONFIG_BYTES = 16_384
 # Keys of an earlier backend that let a run trade against its own analysis; accepted nowhere.
 FORBIDDEN_PREFIX = "demo_force"
@@ -77,6 +79,11 @@ def checked_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if size > MAX_CONFIG_BYTES:
         raise DomainError(ErrorCode.VALIDATION_ERROR, f"config is larger than {MAX_CONFIG_BYTES} bytes", field="config")
     return kept
+
+
+def panel_size(mode: FlowMode, config: FlowConfig) -> int:
+    """Return how many analysts vote in a run: one in solo mode, else `swarm_runs` of them."""
+    return 1 if mode is FlowMode.SOLO else config.swarm_runs or LEAST_SWARM
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from domain.analysts.rule_based import panel, solo_analyst, weight_of
 from domain.analysts.snapshot import MarketSnapshot, snapshot_of
 from domain.analysts.tally import Tally, tally, tally_solo
 from domain.exchanges.venue import Side
-from domain.flows.config import FlowConfig, Sizing, sizing_of
+from domain.flows.config import FlowConfig, Sizing, panel_size, sizing_of
 from domain.flows.conversing import open_conversation, record_decision, record_tally, record_votes, standing_votes
 from domain.flows.lease import Hold
 from domain.flows.models import Execution, ExecutionSnapshot, FlowMode
@@ -26,7 +26,6 @@ from domain.risk.service import store_verdicts
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.exposure import assess, wallet_for
 
-LEAST_SWARM = 3
 ONE = Decimal(1)
 
 
@@ -154,10 +153,10 @@ async def refuse(hold: Hold, step: Step, refusal: DomainError, data: dict[str, o
 
 
 def members_of(execution: Execution, config: FlowConfig) -> Sequence[Analyst]:
-    """Return who votes in the run: one analyst in solo mode, else `swarm_runs` of them (default 3, or one for each agent)."""
+    """Return who votes in the run: one analyst in solo mode, else as many as the flow asks for."""
     if execution.mode is FlowMode.SOLO:
         return (solo_analyst(),)
-    return panel(config.swarm_runs or LEAST_SWARM)
+    return panel(panel_size(execution.mode, config))
 
 
 def count_votes(execution: Execution, config: FlowConfig, votes: Sequence[Vote]) -> Tally:

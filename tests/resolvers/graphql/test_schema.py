@@ -61,11 +61,18 @@ async def test_root_fields_that_need_a_permission_need_a_session(nobody: GraphQL
 
 
 MADE_UP = {
-    **{(name, "ID!"): '"x"' for name in ("id", "flowId", "executionId", "orderId", "positionId", "walletId", "ruleId")},
+    **{
+        (name, "ID!"): '"x"'
+        for name in ("id", "flowId", "executionId", "orderId", "positionId", "walletId", "ruleId", "planId", "subscriptionId")
+    },
     ("input", "ProfileInput!"): "{}",
     ("input", "FlowInput!"): '{name: "X", symbol: "BTC/USDT"}',
     ("input", "FlowChangesInput!"): "{}",
     ("input", "OrderInput!"): '{symbol: "BTC/USDT", side: BUY, quantity: 1}',
     ("input", "RiskRuleInput!"): '{name: "X", ruleType: MAX_POSITION_SIZE, condition: {max_usd: "1"}}',
     ("input", "RiskRuleChangesInput!"): "{}",
+    ("input", "PlanInput!"): '{name: "X", description: "X", price: 1}',
+    ("input", "PlanChangesInput!"): "{}",
+    ("input", "PlanSubscriptionInput!"): '{planId: "x"}',
+    ("input", "PlanSubscriptionChangesInput!"): "{}",
 }
