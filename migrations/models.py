@@ -3,12 +3,13 @@
 from domain.accounts import models as accounts
 from domain.analysts import models as analysts
 from domain.flows import models as flows
+from domain.plans import models as plans
 from domain.risk import models as risk
 from domain.runtime import event_log, idempotency, leases, outbox
 from domain.runtime.database import Base
 from domain.trading import models as trading
 from domain.wallets import models as wallets
 
-MODULES = (accounts, analysts, event_log, flows, idempotency, leases, outbox, risk, trading, wallets)
+MODULES = (accounts, analysts, event_log, flows, idempotency, leases, outbox, plans, risk, trading, wallets)
 
 __all__ = ["MODULES", "Base"]

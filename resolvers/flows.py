@@ -67,7 +67,7 @@ class FlowMutations:
     @mutation(
         Flow,
         "Make a flow active and run it again and again, the first time now; a second call makes no second loop. "
-        "Raises NOT_FOUND, MODEL_NOT_CONFIGURED.",
+        "Raises NOT_FOUND, MODEL_NOT_CONFIGURED, PLAN_LIMIT_REACHED.",
         service=triggering.start_flow,
     )
     async def start_flow(self, info: Info, flow_id: strawberry.ID, input: StartFlowInput | None = None) -> models.Flow:
@@ -83,7 +83,7 @@ class FlowMutations:
     @mutation(
         Execution,
         f"Start one run of a flow and answer at once; `executionUpdates` tells how it goes on. {KEY} "
-        "Raises NOT_FOUND, FLOW_BUSY, MODEL_NOT_CONFIGURED.",
+        "Raises NOT_FOUND, FLOW_BUSY, MODEL_NOT_CONFIGURED, PLAN_LIMIT_REACHED.",
         service=triggering.trigger_flow,
     )
     async def trigger_flow(

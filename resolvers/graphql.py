@@ -19,6 +19,7 @@ from resolvers.graphql_door.http import GraphQLOverHTTP
 from resolvers.graphql_door.socket import GraphQLOverWebSocket
 from resolvers.market import MarketQueries, MarketSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
+from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.risk import RiskMutations, RiskQueries
 from resolvers.wallets import WalletQueries
@@ -33,10 +34,11 @@ QUERIES = (
     PositionQueries,
     WalletQueries,
     RiskQueries,
+    PlanQueries,
     MarketQueries,
     ErrorQueries,
 )
-MUTATIONS = (AccountMutations, FlowMutations, ExecutionMutations, OrderMutations, PositionMutations, RiskMutations)
+MUTATIONS = (AccountMutations, FlowMutations, ExecutionMutations, OrderMutations, PositionMutations, RiskMutations, PlanMutations)
 SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)
 
 SCHEMA = strawberry.Schema(

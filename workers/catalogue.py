@@ -1,15 +1,21 @@
 """Every job and every timetable entry of the system; importing this registers the jobs."""
 
 from domain.runtime.settings import Settings
-from workers import accounts, flows, maintenance, trading
+from workers import accounts, flows, maintenance, plans, trading
 from workers.jobs import JOBS
 from workers.timetable import Entry
 
-MODULES = (accounts, flows, maintenance, trading)
+MODULES = (accounts, flows, maintenance, plans, trading)
 
 
 def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
-    return (*flows.entries(settings), *trading.entries(settings), *maintenance.ENTRIES, *accounts.ENTRIES)
+    return (
+        *flows.entries(settings),
+        *trading.entries(settings),
+        *plans.entries(settings),
+        *maintenance.ENTRIES,
+        *accounts.ENTRIES,
+    )
 
 
 __all__ = ["JOBS", "MODULES", "timetable_entries"]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from domain.analysts.gate import GateSettings
 from domain.analysts.rule_based import MAX_PANEL
 from domain.analysts.tally import DEFAULT_MIN_AGREEMENT
+from domain.flows.models import FlowMode
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import exact
 from domain.market.candles import Interval
@@ -83,6 +84,11 @@ def checked_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def config_of_run(config: Mapping[str, Any], agents: Collection[str]) -> dict[str, Any]:
     """Return the settings that a run begins with: the flow's; a swarm of no given size has a member for each agent, at least 3."""
     return {**config, "swarm_runs": config.get("swarm_runs") or max(LEAST_SWARM, len(agents))}
+
+
+def panel_size(mode: FlowMode, config: FlowConfig) -> int:
+    """Return how many analysts vote in a run: one in solo mode, else `swarm_runs` of them."""
+    return 1 if mode is FlowMode.SOLO else config.swarm_runs or LEAST_SWARM
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from domain.analysts.rule_based import panel, solo_analyst, weight_of
 from domain.analysts.snapshot import MarketSnapshot, snapshot_of
 from domain.analysts.tally import Tally, tally, tally_solo
 from domain.exchanges.venue import Side
-from domain.flows.config import LEAST_SWARM, FlowConfig, Sizing, sizing_of
+from domain.flows.config import FlowConfig, Sizing, panel_size, sizing_of
 from domain.flows.conversing import open_conversation, record_decision, record_tally, record_votes, standing_votes
 from domain.flows.lease import Hold
 from domain.flows.models import Execution, ExecutionSnapshot, FlowMode
@@ -163,7 +163,7 @@ def members_of(execution: Execution, config: FlowConfig) -> Sequence[Analyst]:
     """Return who votes in the run: one analyst in solo mode, else `swarm_runs` of them."""
     if execution.mode is FlowMode.SOLO:
         return (solo_analyst(),)
-    return panel(config.swarm_runs or LEAST_SWARM)
+    return panel(panel_size(execution.mode, config))
 
 
 def count_votes(execution: Execution, config: FlowConfig, votes: Sequence[Vote]) -> Tally:

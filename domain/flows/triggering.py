@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from domain.analysts.providers import ModelProvider, choose_provider
-from domain.flows.config import FlowConfig, config_of_run
+from domain.flows.config import FlowConfig, config_of_run, panel_size
 from domain.flows.events import tell_queued
 from domain.flows.models import Execution, ExecutionStatus, ExecutionStep, Flow, FlowStatus, StepStatus
 from domain.flows.service import LIVE, ExecutionRecord, find_execution, find_flow, get_execution, live_execution
@@ -21,6 +21,8 @@ from domain.flows.steps import NAMES
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Permission, requires
+from domain.plans.limits import check_limit
+from domain.plans.rules import LimitedResource
 from domain.runtime.idempotency import claim, fingerprint_of
 from domain.runtime.operation import Operation
 from domain.runtime.settings import Settings
@@ -61,7 +63,7 @@ async def trigger_flow(work: UnitOfWork, flow_id: str, body: TriggerOptions | No
     """Start one run of a flow, in whatever status the flow is; a worker carries it on.
 
     Answers at once with the pending run. Raises NOT_FOUND if the caller cannot see the flow, FLOW_BUSY while a run is under
-    way, MODEL_NOT_CONFIGURED for a provider that cannot answer.
+    way, MODEL_NOT_CONFIGURED for a provider that cannot answer, PLAN_LIMIT_REACHED for more agents than the owner's plan allows.
     """
     options = body or TriggerOptions()
     provider = choose_provider(configured_models(work.operation.runtime.settings), options.model_provider)
@@ -76,7 +78,10 @@ async def trigger_flow(work: UnitOfWork, flow_id: str, body: TriggerOptions | No
 
 @requires(Permission.FLOWS_RUN)
 async def start_flow(work: UnitOfWork, flow_id: str, body: StartOptions | None = None) -> Flow:
-    """Make a flow active and run it again and again, the first time now; answers at once. Starting it twice makes no second loop."""
+    """Make a flow active and run it again and again, the first time now; answers at once. Starting it twice makes no second loop.
+
+    Raises NOT_FOUND, MODEL_NOT_CONFIGURED, PLAN_LIMIT_REACHED.
+    """
     options = body or StartOptions()
     provider = choose_provider(configured_models(work.operation.runtime.settings), options.model_provider)
     flow = await find_flow(work, flow_id, for_update=True)
@@ -183,6 +188,8 @@ async def _begin(
     flow_id = flow.id
     if await live_execution(work, flow_id) is not None:
         raise _busy(flow_id)
+    config = config_of_run(flow.config, flow.agents)
+    await check_limit(work, flow.user_id, LimitedResource.AGENTS, panel_size(flow.mode, FlowConfig.of(config)))
     execution = Execution(
         id=execution_id,
         flow_id=flow_id,
@@ -190,7 +197,7 @@ async def _begin(
         flow_name=flow.name,
         symbol=flow.symbol,
         mode=flow.mode,
-        config=config_of_run(flow.config, flow.agents),
+        config=config,
         provider=provider.id,
         model=options.model_name or provider.default_model,
         order_quantity_override=options.order_quantity_override,

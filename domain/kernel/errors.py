@@ -88,6 +88,13 @@ class ErrorCode(Enum):
     VENUE_REJECTED = "VENUE_REJECTED", "The venue refused the order.", 400, 422
     VENUE_UNAVAILABLE = "VENUE_UNAVAILABLE", "The venue does not answer; the order is unresolved until it does.", 503, 503
 
+    # plans and subscriptions
+    PLAN_NAME_TAKEN = "PLAN_NAME_TAKEN", "There is a plan with this name.", 400, 409
+    PLAN_LIMIT_REACHED = "PLAN_LIMIT_REACHED", "The caller's plan does not allow more of this; a larger plan may.", 400, 422
+    SUBSCRIPTION_ACTIVE = "SUBSCRIPTION_ACTIVE", "The user has a subscription that runs; there is one at a time.", 400, 409
+    INVALID_SUBSCRIPTION_STATE = "INVALID_SUBSCRIPTION_STATE", "The subscription is in a state that does not allow this.", 400, 409
+    TRIAL_UNAVAILABLE = "TRIAL_UNAVAILABLE", "The plan has no trial, or the user has had it.", 400, 409
+
     # the server
     INTERNAL_ERROR = "INTERNAL_ERROR", "Something went wrong on the server; the request id finds it in the log.", 500, 500
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE", "The server cannot answer this now; try again.", 503, 503

@@ -21,12 +21,16 @@ class Permission(StrEnum):
     MARKET_READ = "market:read"
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
+    PLANS_READ = "plans:read"
+    PLANS_WRITE = "plans:write"
     POSITIONS_READ = "positions:read"
     POSITIONS_WRITE = "positions:write"
     PROFILE_READ = "profile:read"
     PROFILE_WRITE = "profile:write"
     RISK_RULES_READ = "risk_rules:read"
     RISK_RULES_WRITE = "risk_rules:write"
+    USER_PLANS_READ = "user_plans:read"
+    USER_PLANS_WRITE = "user_plans:write"
     USERS_DELETE = "users:delete"
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
@@ -44,6 +48,7 @@ _TRADE = _READ_OWN | {
     Permission.POSITIONS_WRITE,
     Permission.PROFILE_WRITE,
     Permission.RISK_RULES_WRITE,
+    Permission.USER_PLANS_WRITE,
 }
 
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {

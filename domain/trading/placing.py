@@ -21,6 +21,7 @@ from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.events import order_updated
 from domain.trading.exposure import MANUAL_BOOK, Standing, check_funds, exposure_of, standings_of, wallet_for
+from domain.trading.limits import check_plan
 from domain.trading.models import (
     Order,
     OrderPurpose,
@@ -124,10 +125,11 @@ async def write_intent(
     """Check a trade at this price and write it down as a pending order; `send` does the rest, after the commit.
 
     `user_id` names the owner where the system acts for one. The same client order id again returns the order it made. Exits
-    (`reduce_only`) may not exceed what is open and pass the funds check and the risk rules, since they only reduce exposure.
+    (`reduce_only`) may not exceed what is open and pass the funds check, the risk rules and the plan, since they only reduce exposure.
 
     Raises VALIDATION_ERROR, ORDER_TYPE_UNSUPPORTED, UNKNOWN_SYMBOL, QUANTITY_TOO_SMALL, NotFound (wallet, position),
-    INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED (as RiskRefused), IDEMPOTENCY_CONFLICT.
+    INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED (as RiskRefused), PLAN_LIMIT_REACHED,
+    IDEMPOTENCY_CONFLICT.
     """
     owner = user_id or work.caller.id
     check_shape(request)
@@ -159,6 +161,7 @@ async def write_intent(
         verdicts = await judge(work, owner, trade, exposure)
         if rejections(verdicts):
             raise RiskRefused(verdicts)
+        await check_plan(work, owner, trade, exposure)
     order_id = order_id or new_id("order")
     order = Order(
         id=order_id,

@@ -8,6 +8,8 @@ from domain.flows import service as flows
 from domain.flows import triggering
 from domain.kernel.errors import ErrorCode
 from domain.market import service as market
+from domain.plans import catalogue as plans
+from domain.plans import service as subscriptions
 from domain.risk import service as risk
 from domain.trading import closing, exposure, monitoring, records
 from domain.trading import service as trading
@@ -36,6 +38,7 @@ from schema.rest.accounts import (
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
 from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
+from schema.rest.plans import PlanView, SubscriptionView
 from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
 from schema.rest.trading import OrderBody, OrderView, PositionView, ProtectionBody
 
@@ -156,5 +159,23 @@ CONVERSATIONS = [
     Call("GET", "/conversations/{conversation_id}/voting", conversations.get_voting, voting_view),
 ]
 
-CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *CONVERSATIONS]
+PLANS = [
+    Call("POST", "/plans", plans.create_plan, PlanView, status=201),
+    Call("GET", "/plans", plans.list_plans, list[PlanView]),
+    Call("GET", "/plans/{plan_id}", plans.get_plan, PlanView),
+    Call("PUT", "/plans/{plan_id}", plans.update_plan, PlanView),
+    Call("DELETE", "/plans/{plan_id}", plans.delete_plan, answer={"message": "Plan deleted successfully", "plan_id": "{plan_id}"}),
+]
+
+USER_PLANS = [
+    Call("POST", "/user-plans", subscriptions.create_subscription, SubscriptionView, status=201),
+    Call("GET", "/user-plans/current", subscriptions.get_current_subscription, SubscriptionView),
+    Call("GET", "/user-plans", subscriptions.list_subscriptions, list[SubscriptionView]),
+    Call("GET", "/user-plans/{subscription_id}", subscriptions.get_subscription, SubscriptionView),
+    Call("PUT", "/user-plans/{subscription_id}", subscriptions.update_subscription, SubscriptionView),
+    Call("POST", "/user-plans/{subscription_id}/cancel", subscriptions.cancel_subscription, SubscriptionView),
+    Call("POST", "/user-plans/{subscription_id}/renew", subscriptions.renew_subscription, SubscriptionView),
+]
+
+CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *PLANS, *USER_PLANS, *CONVERSATIONS]
 API_V1_ROWS = bind(CALLS, API_V1)

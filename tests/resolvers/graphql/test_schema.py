@@ -63,7 +63,19 @@ async def test_root_fields_that_need_a_permission_need_a_session(nobody: GraphQL
 MADE_UP = {
     **{
         (name, "ID!"): '"x"'
-        for name in ("id", "flowId", "executionId", "orderId", "positionId", "walletId", "ruleId", "sessionId", "userId")
+        for name in (
+            "id",
+            "flowId",
+            "executionId",
+            "orderId",
+            "positionId",
+            "walletId",
+            "ruleId",
+            "sessionId",
+            "userId",
+            "planId",
+            "subscriptionId",
+        )
     },
     **{(name, "String!"): '"x"' for name in ("currentPassword", "newPassword")},
     ("input", "ProfileInput!"): "{}",
@@ -72,4 +84,8 @@ MADE_UP = {
     ("input", "OrderInput!"): '{symbol: "BTC/USDT", side: BUY, quantity: 1}',
     ("input", "RiskRuleInput!"): '{name: "X", ruleType: MAX_POSITION_SIZE, condition: {max_usd: "1"}}',
     ("input", "RiskRuleChangesInput!"): "{}",
+    ("input", "PlanInput!"): '{name: "X", description: "X", price: 1}',
+    ("input", "PlanChangesInput!"): "{}",
+    ("input", "PlanSubscriptionInput!"): '{planId: "x"}',
+    ("input", "PlanSubscriptionChangesInput!"): "{}",
 }
