@@ -3,11 +3,12 @@
 from datetime import datetime
 from pathlib import Path
 
-from domain.accounts.mail import FileMailer
+from domain.accounts.mail import FileMailer, Mailer
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import Passwords
 from domain.accounts.service import ON_REGISTERED
+from domain.accounts.smtp import MailServer, SmtpMailer
 from domain.exchanges.venue import Venues
 from domain.flows.statistics import count_closed_position
 from domain.kernel.clock import AcceleratedClock, Clock, SystemClock, as_utc
@@ -46,7 +47,7 @@ async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
     runtime = Runtime(settings, clock, Database(settings.effective_database_url, settings.database_pool_size), _bus(settings))
     runtime.provide(Market, market)
     provide_trading(runtime)
-    runtime.provide(AccountParts, AccountParts(Passwords(), FileMailer(settings.var_dir / "mail")))
+    runtime.provide(AccountParts, AccountParts(Passwords(), _mailer(settings)))
     return runtime
 
 
@@ -71,6 +72,12 @@ async def dispose(runtime: Runtime) -> None:
 
 def _bus(settings: Settings) -> EventBus:
     return RedisEventBus(settings.redis_url, settings.redis_prefix) if settings.redis_url else MemoryEventBus()
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if settings.smtp_url is None:
+        return FileMailer(settings.var_dir / "mail", settings.mail_from)
+    return SmtpMailer(MailServer.parse(settings.smtp_url.get_secret_value()), settings.mail_from)
 
 
 def _market_source(settings: Settings, clock: Clock) -> MarketSource:

@@ -94,6 +94,33 @@ class AccountMutations:
         return True
 
     @mutation(
+        bool,
+        "Confirm the address that a link was mailed to; repeating it does no harm. Open without a token. "
+        "Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND.",
+    )
+    async def verify_email(self, info: Info, token: str) -> bool:
+        await service.verify_email(info.context.operation, token)
+        return True
+
+    @mutation(
+        bool,
+        "Have a link that sets a new password mailed to the address, if an account has it; the answer is the same if not. "
+        "Open without a token. Raises VALIDATION_ERROR.",
+    )
+    async def forgot_password(self, info: Info, email: str) -> bool:
+        await service.forgot_password(info.context.operation, email)
+        return True
+
+    @mutation(
+        bool,
+        "Set a new password by the link from a mail, once; all sessions of the account end. Open without a token. "
+        "Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, WEAK_PASSWORD.",
+    )
+    async def reset_password(self, info: Info, token: str, new_password: str) -> bool:
+        await service.reset_password(info.context.operation, token, new_password)
+        return True
+
+    @mutation(
         strawberry.ID,
         "End one of the caller's sessions and return its id: its tokens fail from now on, its sockets close. Raises NOT_FOUND.",
         service=open_sessions.revoke_session,

@@ -33,6 +33,7 @@ ARGUMENTS = {
     "symbol": "Any spelling or alias of an instrument.",
     "symbols": "Any spellings or aliases of instruments.",
     "take_profit": "The price of the target; null takes it away.",
+    "token": "What stands behind `token=` in the link that was mailed.",
     "user_id": "The id of an account.",
     "wallet_id": "The id of a wallet.",
 }

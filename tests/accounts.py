@@ -22,7 +22,7 @@ ADA: dict[str, Any] = {"email": "ada@example.com", "password": "securepassword12
 
 def provide_accounts(runtime: Runtime) -> AccountParts:
     """Give the runtime what accounts need: hashes of microseconds, and mail into VAR_DIR/outbox."""
-    parts = AccountParts(Passwords(CHEAP), FileMailer(runtime.settings.var_dir / "outbox"))
+    parts = AccountParts(Passwords(CHEAP), FileMailer(runtime.settings.var_dir / "outbox", runtime.settings.mail_from))
     runtime.provide(AccountParts, parts)
     return parts
 

@@ -5,13 +5,16 @@ from domain.runtime.operation import Operation
 from workers.jobs import job
 from workers.timetable import Entry
 
+# A mail server may be away for a day: eight attempts take four minutes, and from then on there is one every five.
+MAIL_ATTEMPTS = 300
 
-@job("accounts.mail_verification_link")
+
+@job("accounts.mail_verification_link", max_attempts=MAIL_ATTEMPTS)
 async def mail_verification_link(operation: Operation, user_id: str) -> None:
     await links.mail_verification_link(operation, user_id)
 
 
-@job("accounts.mail_reset_link")
+@job("accounts.mail_reset_link", max_attempts=MAIL_ATTEMPTS)
 async def mail_reset_link(operation: Operation, email: str) -> None:
     await links.mail_reset_link(operation, email)
 

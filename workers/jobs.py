@@ -28,6 +28,7 @@ class Job:
     name: str
     function: Callable[..., Awaitable[None]]
     limit_seconds: float
+    max_attempts: int
 
 
 class JobRegistry:
@@ -36,17 +37,19 @@ class JobRegistry:
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
 
-    def job[**P](self, name: str, limit_seconds: float = LIMIT_SECONDS) -> Callable[[Work[P]], Work[P]]:
+    def job[**P](
+        self, name: str, limit_seconds: float = LIMIT_SECONDS, max_attempts: int = outbox.MAX_ATTEMPTS
+    ) -> Callable[[Work[P]], Work[P]]:
         """Register `async def work(operation, some_id: str)` under the name that `UnitOfWork.enqueue` uses.
 
         A job may run more than once, and twice at once: it reads the row first and does what is left to do. A run longer than
-        `limit_seconds` is cancelled and counts as failed.
+        `limit_seconds` is cancelled and counts as failed; after `max_attempts` failures it is given up and its row kept.
         """
 
         def register(function: Work[P]) -> Work[P]:
             if name in self._jobs:
                 raise ValueError(f"There are two jobs named {name}")
-            self._jobs[name] = Job(name, function, limit_seconds)
+            self._jobs[name] = Job(name, function, limit_seconds, max_attempts)
             return function
 
         return register
@@ -81,7 +84,7 @@ async def perform(runtime: Runtime, job: Job, message: JobMessage) -> None:
             await outbox.release(work.session, [message.job_id])
         raise
     except Exception as error:
-        await _postpone(operation, message.job_id, error)
+        await _postpone(operation, job, message.job_id, error)
     else:
         async with operation.unit_of_work() as work:
             await outbox.finish(work.session, message.job_id)
@@ -95,10 +98,10 @@ async def _is_left_to_do(operation: Operation, job_id: str) -> bool:
         return row is not None and row.failed_at is None and row.run_at <= work.now
 
 
-async def _postpone(operation: Operation, job_id: str, error: Exception) -> None:
+async def _postpone(operation: Operation, job: Job, job_id: str, error: Exception) -> None:
     sentence = f"{type(error).__name__}: {error}"
     async with operation.unit_of_work() as work:
-        again = await outbox.postpone(work.session, job_id, work.now, sentence)
+        again = await outbox.postpone(work.session, job_id, work.now, sentence, job.max_attempts)
     log.error("job.failed" if again else "job.failed_for_good", error=sentence, exc_info=error)
 
 

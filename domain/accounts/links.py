@@ -12,7 +12,6 @@ from domain.accounts.models import MailedToken, User
 from domain.accounts.parts import AccountParts
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.runtime.operation import Operation
-from domain.runtime.settings import Settings
 from domain.runtime.unit_of_work import UnitOfWork
 
 Purpose = Literal["verify_email", "reset_password"]
@@ -26,9 +25,9 @@ async def mail_verification_link(operation: Operation, user_id: str) -> None:
         if user is None or user.deleted_at is not None or user.email_verified_at is not None:
             return
         token = _mint(work, user, "verify_email")
-    url = f"{_server_url(operation.runtime.settings)}/api/v1/auth/verify-email?token={token}"
+    url = f"{operation.runtime.settings.effective_public_url}/api/v1/auth/verify-email?token={token}"
     text = f"Hello {user.name},\n\nplease confirm your e-mail address within 24 hours:\n\n{url}\n"
-    await operation.use(AccountParts).mailer.send(Mail(user.email, "Confirm your e-mail address", text))
+    await operation.use(AccountParts).mailer.send(Mail(user.email, "Confirm your e-mail address", text, operation.clock.now()))
 
 
 async def mail_reset_link(operation: Operation, email: str) -> None:
@@ -41,12 +40,12 @@ async def mail_reset_link(operation: Operation, email: str) -> None:
         if user is None or not user.is_active:
             return
         token = _mint(work, user, "reset_password")
-    url = f"{_front_end_url(operation.runtime.settings)}/reset-password?token={token}"
+    url = f"{operation.runtime.settings.effective_front_end_url}/reset-password?token={token}"
     text = (
         f"Hello {user.name},\n\nset a new password within an hour:\n\n{url}\n\n"
         "If you did not ask for this, ignore this mail: your password stays as it is.\n"
     )
-    await operation.use(AccountParts).mailer.send(Mail(user.email, "Set a new password", text))
+    await operation.use(AccountParts).mailer.send(Mail(user.email, "Set a new password", text, operation.clock.now()))
 
 
 async def find_link(work: UnitOfWork, token: str, purpose: Purpose) -> tuple[MailedToken, User]:
@@ -103,11 +102,3 @@ def _mint(work: UnitOfWork, user: User, purpose: Purpose) -> str:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _server_url(settings: Settings) -> str:
-    return f"http://{settings.host}:{settings.port}"
-
-
-def _front_end_url(settings: Settings) -> str:
-    return settings.origins[0] if settings.origins else _server_url(settings)

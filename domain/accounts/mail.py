@@ -2,13 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid, parseaddr
 from pathlib import Path
 from typing import Protocol
 
 from domain.kernel.ids import new_id
-
-SENDER = "Tradewind <no-reply@tradewind.invalid>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Mail:
     to: str
     subject: str
     text: str
+    written_at: datetime
 
 
 class Mailer(Protocol):
@@ -36,8 +37,8 @@ class FileMailer:
 
     delivers = False
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, sender: str) -> None:
+        self._folder, self._sender = folder, sender
 
     async def send(self, mail: Mail) -> None:
         await asyncio.to_thread(self._write, mail)
@@ -46,11 +47,13 @@ class FileMailer:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{new_id('mail')}.eml"
         path.touch(mode=0o600)
-        path.write_bytes(bytes(message_of(mail)))
+        path.write_bytes(bytes(message_of(mail, self._sender)))
 
 
-def message_of(mail: Mail) -> EmailMessage:
+def message_of(mail: Mail, sender: str) -> EmailMessage:
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = SENDER, mail.to, mail.subject
+    message["From"], message["To"], message["Subject"] = sender, mail.to, mail.subject
+    message["Date"] = format_datetime(mail.written_at)
+    message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2])
     message.set_content(mail.text)
     return message

@@ -45,7 +45,8 @@ async def register(
 ) -> User:
     """Make an account and have a mail with a confirmation link sent.
 
-    A role other than `user` is given by callers who may write users only. Raises VALIDATION_ERROR, WEAK_PASSWORD, EMAIL_TAKEN,
+    A role other than `user` is given by callers who may write users only, and an account that the system itself makes needs no
+    confirmation. Raises VALIDATION_ERROR, WEAK_PASSWORD, EMAIL_TAKEN,
     FORBIDDEN.
     """
     email = normalized_email(email)
@@ -60,13 +61,15 @@ async def register(
         role=_granted_role(operation, role),
         is_superuser=False,
         is_active=True,
+        email_verified_at=now if operation.caller.is_system else None,
         created_at=now,
     )
     check_strength(password, email)
     user.password_hash = await operation.use(AccountParts).passwords.hash(password)
     async with operation.unit_of_work() as work:
         await _insert(work, user)
-        work.enqueue("accounts.mail_verification_link", user_id=user.id)
+        if user.email_verified_at is None:
+            work.enqueue("accounts.mail_verification_link", user_id=user.id)
     return user
 
 

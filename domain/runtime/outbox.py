@@ -85,7 +85,7 @@ async def release(session: AsyncSession, job_ids: Collection[str]) -> None:
     await session.execute(update(OutboxJob).where(OutboxJob.id.in_(job_ids)).values(dispatched_at=None))
 
 
-async def postpone(session: AsyncSession, job_id: str, now: datetime, error: str) -> bool:
+async def postpone(session: AsyncSession, job_id: str, now: datetime, error: str, max_attempts: int = MAX_ATTEMPTS) -> bool:
     """Schedule a failed job again with exponential back-off, or keep it as failed after the last attempt.
 
     Returns whether it will run again; the caller commits.
@@ -96,7 +96,7 @@ async def postpone(session: AsyncSession, job_id: str, now: datetime, error: str
     job.attempts += 1
     job.last_error = error[:2000]
     job.dispatched_at = None
-    if job.attempts >= MAX_ATTEMPTS:
+    if job.attempts >= max_attempts:
         job.failed_at = now
         return False
     job.run_at = now + timedelta(seconds=min(300, 2**job.attempts))

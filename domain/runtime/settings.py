@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal, Self
 
@@ -34,6 +36,12 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(None, description="see ADMIN_EMAIL")
     access_token_minutes: int = Field(30, ge=1, le=1440, description="life of an access token")
     refresh_token_days: int = Field(7, ge=1, le=90, description="life of a refresh token")
+    smtp_url: SecretStr | None = Field(
+        None, description="smtp://, smtp+starttls:// or smtps://user:password@host:port; default: mail is written into VAR_DIR/mail"
+    )
+    mail_from: str = Field("Tradewind <no-reply@tradewind.invalid>", description="sender of mail")
+    public_url: str = Field("", description="where people reach this server, for links in mail; default: http://HOST:PORT")
+    front_end_url: str = Field("", description="where /reset-password asks for a new password; default: the first of ALLOWED_ORIGINS")
     market_source: str = Field("simulated", description="simulated, replay:<folder>, or a ccxt exchange id")
     market_seed: int = Field(7, description="seed of the simulated market")
     market_replay_speed: float = Field(1.0, gt=0, le=1_000_000, description="recorded seconds per second of a replay")
@@ -76,6 +84,14 @@ class Settings(BaseSettings):
                 return full + url.removeprefix(short)
         return url
 
+    @field_validator("mail_from")
+    @classmethod
+    def _check_sender(cls, sender: str) -> str:
+        name, address = parseaddr(sender)
+        if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) or not name.isprintable():
+            raise ValueError("an address such as Tradewind <no-reply@example.com> is needed")
+        return sender
+
     @model_validator(mode="after")
     def _refuse_weak_secrets(self) -> Self:
         secret = self.secret_key.get_secret_value()
@@ -100,6 +116,14 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> list[str]:
         return [origin.strip() for origin in self.allowed_origins.split(",") if origin.strip()]
+
+    @property
+    def effective_public_url(self) -> str:
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def effective_front_end_url(self) -> str:
+        return self.front_end_url.rstrip("/") or next((origin for origin in self.origins if origin != "*"), self.effective_public_url)
 
     def with_secret(self) -> "Settings":
         """Return settings that have a secret: the given one, or one generated once into VAR_DIR with mode 0600."""

@@ -17,7 +17,7 @@ START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 ANNOUNCED = re.compile(r"Tradewind answers at (http://\S+)")
 # Settings of the environment that lead to somebody's data, or to workers elsewhere: a server with its own folder does without.
-FOREIGN = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ADMIN_EMAIL", "ADMIN_PASSWORD", "SECRET_KEY")
+FOREIGN = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ADMIN_EMAIL", "ADMIN_PASSWORD", "SECRET_KEY", "SMTP_URL")
 
 
 @contextlib.asynccontextmanager

@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
+from domain.accounts import links
 from domain.kernel.clock import ManualClock
 from domain.runtime.runtime import Runtime
-from tests.accounts import bearer
+from tests.accounts import bearer, mails
 from tests.builders import make_user
 from tests.databases import both_databases
 from tests.graphql_client import GraphQLClient
@@ -164,3 +165,29 @@ async def test_own_account_is_deleted_and_its_address_free(nobody: GraphQLClient
     assert await ada.data("mutation { deleteMe }") == {"deleteMe": True}
     assert await ada.refusal("{ me { id } }") == "UNAUTHORIZED"
     await nobody.data(REGISTER, input=ADA)
+
+
+VERIFY = "mutation ($token: String!) { verifyEmail(token: $token) }"
+FORGOT = "mutation ($email: String!) { forgotPassword(email: $email) }"
+RESET = "mutation ($token: String!, $new: String!) { resetPassword(token: $token, newPassword: $new) }"
+
+
+async def test_mailed_links_confirm_the_address_and_set_a_new_password(nobody: GraphQLClient, runtime: Runtime) -> None:
+    ada = nobody.as_(bearer_of(await registered(nobody)))
+    me = (await ada.data("{ me { id emailVerifiedAt } }"))["me"]
+    assert me["emailVerifiedAt"] is None
+    await links.mail_verification_link(runtime.operation(), me["id"])
+    for _ in range(2):
+        assert await nobody.data(VERIFY, token=mails(runtime)[0][1]) == {"verifyEmail": True}
+    assert (await ada.data("{ me { emailVerifiedAt } }"))["me"] == {"emailVerifiedAt": "2026-03-02T09:30:00.000Z"}
+
+    for email in (ADA["email"], "nobody@example.com"):
+        assert await nobody.data(FORGOT, email=email) == {"forgotPassword": True}
+    await links.mail_reset_link(runtime.operation(), "ada@example.com")
+    token = mails(runtime)[1][1]
+    assert await nobody.refusal(RESET, token=token, new="password") == "WEAK_PASSWORD"
+    assert await nobody.data(RESET, token=token, new="analytical engine") == {"resetPassword": True}
+    assert await ada.refusal("{ me { id } }") == "TOKEN_REVOKED"
+    assert await nobody.refusal(RESET, token=token, new="difference engine") == "LINK_INVALID"
+    assert await nobody.refusal(VERIFY, token="x") == "LINK_INVALID"
+    await nobody.data(LOG_IN, email=ADA["email"], password="analytical engine")
