@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from domain.runtime.operation import Operation
 
 PAGE = 200
-# A writer that is still open hides what committed after it began; look again soon rather than at the next wake-up.
+# On PostgreSQL a writer that is still open hides what committed after it began: look again soon, then less and less often.
 RECHECK_SECONDS = 0.03
 IDLE_SECONDS = 2.0
 LAST_IN_TRANSACTION = 2**62
@@ -147,17 +147,18 @@ async def read(session: AsyncSession, interest: Interest, after: Cursor, limit: 
 
 async def follow(operation: "Operation", interest: Interest, after: Cursor) -> AsyncGenerator[StoredEvent]:
     """Yield every event after the cursor, for ever: first what is stored, then what comes, none missing and none twice."""
+    database = operation.runtime.database
+    soonest = IDLE_SECONDS if database.is_sqlite else RECHECK_SECONDS
+    pause = IDLE_SECONDS
     async with operation.runtime.bus.subscribe(interest.user_id) as wake_ups:
-        woken = False
         while True:
-            async with operation.runtime.database.reading() as session:
+            async with database.reading() as session:
                 events = await read(session, interest, after)
             for event in events:
                 yield event
                 after = event.cursor
-            if events:
-                continue
-            woken = await wake_ups.wait(RECHECK_SECONDS if woken else IDLE_SECONDS)
+            if not events:
+                pause = soonest if await wake_ups.wait(pause) else min(pause * 2, IDLE_SECONDS)
 
 
 async def prune(session: AsyncSession, now: datetime, keep_days: int) -> int:
