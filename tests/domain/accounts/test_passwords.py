@@ -63,9 +63,9 @@ async def test_unknown_user_takes_as_long_as_a_wrong_password() -> None:
     made = await passwords.hash("securepassword123")
 
     async def seconds(stored: str | None) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         await passwords.verify(stored, "wrong password")
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     known = median([await seconds(made) for _ in range(7)])
     unknown = median([await seconds(None) for _ in range(7)])

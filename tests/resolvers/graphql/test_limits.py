@@ -58,9 +58,9 @@ TOO_COSTLY = {
 
 @pytest.mark.parametrize("query", TOO_COSTLY.values(), ids=TOO_COSTLY.keys())
 async def test_costly_document_is_refused_in_little_time(nobody: GraphQLClient, query: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert await nobody.refusal(query) == "QUERY_TOO_COMPLEX"
-    assert time.perf_counter() - started < LITTLE_SECONDS
+    assert time.process_time() - started < LITTLE_SECONDS
 
 
 async def test_refusal_names_the_numbers(nobody: GraphQLClient) -> None:
@@ -87,9 +87,9 @@ def test_worst_document_that_passes_is_validated_in_little_time() -> None:
     for query in ("{ " + ("errorCatalogue { " + "code " * 13 + "} ") * 13 + "}", "{ " + "__typename " * 200 + "}", WIDE):
         document = parse(query, max_tokens=LIMITS.tokens)
         check_limits(document, LIMITS)
-        started = time.perf_counter()
+        started = time.process_time()
         validate_document(SCHEMA._schema, document, tuple(specified_rules))
-        worst = max(worst, time.perf_counter() - started)
+        worst = max(worst, time.process_time() - started)
     assert worst < LITTLE_SECONDS
 
 
