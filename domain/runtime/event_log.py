@@ -149,7 +149,7 @@ async def follow(operation: "Operation", interest: Interest, after: Cursor) -> A
     """Yield every event after the cursor, for ever: first what is stored, then what comes, none missing and none twice."""
     database = operation.runtime.database
     soonest = IDLE_SECONDS if database.is_sqlite else RECHECK_SECONDS
-    pause = IDLE_SECONDS
+    pause = soonest  # the bell for what is still hidden may have rung before this began
     async with operation.runtime.bus.subscribe(interest.user_id) as wake_ups:
         while True:
             async with database.reading() as session:
