@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 import aiohttp
@@ -23,7 +24,7 @@ BEGINNING = "0-0"
 PAUSE_SECONDS = 0.05
 
 
-class Follower:
+class Follower(ABC):
     """Notes every event once it has come, and where to go on; `ended` says with which code and reason the server closed."""
 
     def __init__(self) -> None:
@@ -52,12 +53,13 @@ class Follower:
                 await self.follow_once()
             await asyncio.sleep(PAUSE_SECONDS)
 
+    @abstractmethod
     async def follow_once(self) -> None:
-        raise NotImplementedError
+        """Connect, go on from the cursor, and note what comes until the connection ends."""
 
+    @abstractmethod
     async def cut(self) -> None:
         """Tear the connection, without a goodbye."""
-        raise NotImplementedError
 
 
 class _WebSocketFollower(Follower):
