@@ -13,12 +13,21 @@ class Permission(StrEnum):
     """`resource:action`, alphabetical; exact match, no wildcards."""
 
     ANALYSTS_USE = "analysts:use"
+    ANALYTICS_READ = "analytics:read"
+    ANALYTICS_WRITE = "analytics:write"
+    API_KEYS_READ = "api_keys:read"
+    API_KEYS_WRITE = "api_keys:write"
+    AUDIT_READ = "audit:read"
+    DEVICES_READ = "devices:read"
+    DEVICES_WRITE = "devices:write"
     EXECUTIONS_DELETE = "executions:delete"
     EXECUTIONS_READ = "executions:read"
     FLOWS_READ = "flows:read"
     FLOWS_RUN = "flows:run"
     FLOWS_WRITE = "flows:write"
     MARKET_READ = "market:read"
+    NOTIFICATIONS_READ = "notifications:read"
+    NOTIFICATIONS_WRITE = "notifications:write"
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
     PLANS_READ = "plans:read"
@@ -27,8 +36,11 @@ class Permission(StrEnum):
     POSITIONS_WRITE = "positions:write"
     PROFILE_READ = "profile:read"
     PROFILE_WRITE = "profile:write"
+    RIGHTS_WRITE = "rights:write"
     RISK_RULES_READ = "risk_rules:read"
     RISK_RULES_WRITE = "risk_rules:write"
+    SECURITY_ALERTS_READ = "security_alerts:read"
+    SECURITY_ALERTS_WRITE = "security_alerts:write"
     USER_PLANS_READ = "user_plans:read"
     USER_PLANS_WRITE = "user_plans:write"
     USERS_DELETE = "users:delete"
@@ -38,12 +50,18 @@ class Permission(StrEnum):
     WALLETS_WRITE = "wallets:write"
 
 
-_READ_OWN = frozenset(p for p in Permission if p.value.endswith(":read") and not p.value.startswith("users:"))
+# What reaches beyond one's own: other people's accounts, their audit entries and their security alerts.
+_OVER_OTHERS = {Permission.USERS_READ, Permission.AUDIT_READ, Permission.SECURITY_ALERTS_READ}
+_READ_OWN = frozenset(p for p in Permission if p.value.endswith(":read")) - _OVER_OTHERS
 _TRADE = _READ_OWN | {
     Permission.ANALYSTS_USE,
+    Permission.ANALYTICS_WRITE,
+    Permission.API_KEYS_WRITE,
+    Permission.DEVICES_WRITE,
     Permission.EXECUTIONS_DELETE,
     Permission.FLOWS_RUN,
     Permission.FLOWS_WRITE,
+    Permission.NOTIFICATIONS_WRITE,
     Permission.ORDERS_WRITE,
     Permission.POSITIONS_WRITE,
     Permission.PROFILE_WRITE,
