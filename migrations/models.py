@@ -7,9 +7,10 @@ from domain.plans import models as plans
 from domain.risk import models as risk
 from domain.runtime import event_log, idempotency, leases, outbox
 from domain.runtime.database import Base
+from domain.security_alerts import models as security_alerts
 from domain.trading import models as trading
 from domain.wallets import models as wallets
 
-MODULES = (accounts, analysts, event_log, flows, idempotency, leases, outbox, plans, risk, trading, wallets)
+MODULES = (accounts, analysts, event_log, flows, idempotency, leases, outbox, plans, risk, security_alerts, trading, wallets)
 
 __all__ = ["MODULES", "Base"]

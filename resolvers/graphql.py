@@ -22,6 +22,7 @@ from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.risk import RiskMutations, RiskQueries
+from resolvers.security_alerts import SecurityAlertMutations, SecurityAlertQueries
 from resolvers.wallets import WalletQueries
 from schema.scalars import SCALARS
 
@@ -35,10 +36,20 @@ QUERIES = (
     WalletQueries,
     RiskQueries,
     PlanQueries,
+    SecurityAlertQueries,
     MarketQueries,
     ErrorQueries,
 )
-MUTATIONS = (AccountMutations, FlowMutations, ExecutionMutations, OrderMutations, PositionMutations, RiskMutations, PlanMutations)
+MUTATIONS = (
+    AccountMutations,
+    FlowMutations,
+    ExecutionMutations,
+    OrderMutations,
+    PositionMutations,
+    RiskMutations,
+    PlanMutations,
+    SecurityAlertMutations,
+)
 SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)
 
 SCHEMA = strawberry.Schema(

@@ -3,6 +3,7 @@
 ARGUMENTS = {
     "after": "The `endCursor` of the page before.",
     "agent_role": "Only decisions of this stage, for instance `market_analyst`.",
+    "alert_id": "The id of a security alert.",
     "all_sessions": "End all sessions of the user, not just this one.",
     "asset": "Only entries of this asset, for instance `USDT`.",
     "before": "The `startCursor` of the page behind, to read backward with `last`.",
@@ -27,6 +28,7 @@ ARGUMENTS = {
     "refresh_token": "The refresh token received last.",
     "rule_id": "The id of a risk rule.",
     "session_id": "The id of one of the caller's sessions.",
+    "severity": "Only those of this severity.",
     "status": "Only those with this status.",
     "stop_loss": "The price of the stop; null takes it away.",
     "subscription_id": "The id of a subscription to a plan.",

@@ -95,6 +95,9 @@ class ErrorCode(Enum):
     INVALID_SUBSCRIPTION_STATE = "INVALID_SUBSCRIPTION_STATE", "The subscription is in a state that does not allow this.", 400, 409
     TRIAL_UNAVAILABLE = "TRIAL_UNAVAILABLE", "The plan has no trial, or the user has had it.", 400, 409
 
+    # security alerts
+    INVALID_ALERT_STATE = "INVALID_ALERT_STATE", "The security alert is in a state that does not allow this.", 400, 409
+
     # the server
     INTERNAL_ERROR = "INTERNAL_ERROR", "Something went wrong on the server; the request id finds it in the log.", 500, 500
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE", "The server cannot answer this now; try again.", 503, 503

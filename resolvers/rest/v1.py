@@ -2,6 +2,7 @@
 
 from domain.accounts import open_sessions
 from domain.accounts import service as accounts
+from domain.security_alerts import service as security_alerts
 from domain.trading import changing, records
 from resolvers.rest.accounts import revoke_sessions
 from resolvers.rest.endpoint import Call, bind
@@ -19,6 +20,7 @@ from schema.rest.accounts import (
     UserView,
 )
 from schema.rest.dialects import V1
+from schema.rest.security_alerts import SecurityAlertCreatedView, SecurityAlertView
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
 
 AUTH = [
@@ -47,6 +49,11 @@ TRADING = [
 
 SECURITY = [
     Call("GET", "/security/sessions", open_sessions.list_sessions, list[OpenSessionView], defaults={"limit": 50}),
+    Call("POST", "/security/alerts", security_alerts.create_alert, SecurityAlertCreatedView, status=201),
+    Call("GET", "/security/alerts", security_alerts.list_alerts, list[SecurityAlertView]),
+    Call("GET", "/security/alerts/{alert_id}", security_alerts.get_alert, SecurityAlertView),
+    Call("PUT", "/security/alerts/{alert_id}/acknowledge", security_alerts.acknowledge_alert, SecurityAlertView),
+    Call("PUT", "/security/alerts/{alert_id}/resolve", security_alerts.resolve_alert, SecurityAlertView),
     Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
 ]
 

@@ -84,6 +84,8 @@ MADE_UP = {
     ("input", "OrderInput!"): '{symbol: "BTC/USDT", side: BUY, quantity: 1}',
     ("input", "RiskRuleInput!"): '{name: "X", ruleType: MAX_POSITION_SIZE, condition: {max_usd: "1"}}',
     ("input", "RiskRuleChangesInput!"): "{}",
+    ("input", "SecurityAlertInput!"): '{alertType: "x", message: "x"}',
+    ("alertId", "ID!"): '"alert_x"',
     ("input", "PlanInput!"): '{name: "X", description: "X", price: 1}',
     ("input", "PlanChangesInput!"): "{}",
     ("input", "PlanSubscriptionInput!"): '{planId: "x"}',
