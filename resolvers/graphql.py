@@ -21,6 +21,7 @@ from resolvers.market import MarketQueries, MarketSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
+from resolvers.price_alerts import PriceAlertMutations, PriceAlertQueries
 from resolvers.risk import RiskMutations, RiskQueries
 from resolvers.security_alerts import SecurityAlertMutations, SecurityAlertQueries
 from resolvers.wallets import WalletQueries
@@ -38,6 +39,7 @@ QUERIES = (
     PlanQueries,
     SecurityAlertQueries,
     MarketQueries,
+    PriceAlertQueries,
     ErrorQueries,
 )
 MUTATIONS = (
@@ -49,6 +51,7 @@ MUTATIONS = (
     RiskMutations,
     PlanMutations,
     SecurityAlertMutations,
+    PriceAlertMutations,
 )
 SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)
 

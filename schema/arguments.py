@@ -3,7 +3,7 @@
 ARGUMENTS = {
     "after": "The `endCursor` of the page before.",
     "agent_role": "Only decisions of this stage, for instance `market_analyst`.",
-    "alert_id": "The id of a security alert.",
+    "alert_id": "The id of a security alert or a price alert.",
     "all_sessions": "End all sessions of the user, not just this one.",
     "asset": "Only entries of this asset, for instance `USDT`.",
     "before": "The `startCursor` of the page behind, to read backward with `last`.",
@@ -16,7 +16,7 @@ ARGUMENTS = {
     "idempotency_key": "1 to 128 printable characters, good for 24 hours.",
     "input": "What it is to be.",
     "interval": "How long one candle lasts.",
-    "is_active": "Only rules that count, or only those that do not.",
+    "is_active": "Only those that count, or only those that do not; for a switch, whether it is to count.",
     "is_live": "Only orders that can still be filled, or only those that cannot.",
     "last": "How many objects to send when reading backward: 1 to 100.",
     "limit": "How many candles.",

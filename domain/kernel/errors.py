@@ -67,6 +67,8 @@ class ErrorCode(Enum):
     MARKET_UNAVAILABLE = "MARKET_UNAVAILABLE", "The market source does not answer.", 503, 503
     NOT_ENOUGH_CANDLES = "NOT_ENOUGH_CANDLES", "There are too few candles to compute what was asked.", 400, 422
 
+    ALERT_LIMIT_REACHED = "ALERT_LIMIT_REACHED", "The user has as many active price alerts as the server allows.", 400, 409
+
     # flows
     FLOW_BUSY = "FLOW_BUSY", "A run of this flow is under way; a flow runs one at a time.", 409, 409
     EXECUTION_RUNNING = "EXECUTION_RUNNING", "The execution is still under way.", 400, 409

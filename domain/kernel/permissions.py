@@ -34,6 +34,7 @@ class Permission(StrEnum):
     PLANS_WRITE = "plans:write"
     POSITIONS_READ = "positions:read"
     POSITIONS_WRITE = "positions:write"
+    PRICE_ALERTS_WRITE = "price_alerts:write"
     PROFILE_READ = "profile:read"
     PROFILE_WRITE = "profile:write"
     RIGHTS_WRITE = "rights:write"
@@ -64,6 +65,7 @@ _TRADE = _READ_OWN | {
     Permission.NOTIFICATIONS_WRITE,
     Permission.ORDERS_WRITE,
     Permission.POSITIONS_WRITE,
+    Permission.PRICE_ALERTS_WRITE,
     Permission.PROFILE_WRITE,
     Permission.RISK_RULES_WRITE,
     Permission.USER_PLANS_WRITE,

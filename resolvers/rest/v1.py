@@ -2,6 +2,7 @@
 
 from domain.accounts import open_sessions
 from domain.accounts import service as accounts
+from domain.price_alerts import service as price_alerts
 from domain.security_alerts import service as security_alerts
 from domain.trading import changing, records
 from resolvers.rest.accounts import revoke_sessions
@@ -20,6 +21,7 @@ from schema.rest.accounts import (
     UserView,
 )
 from schema.rest.dialects import V1
+from schema.rest.price_alerts import PriceAlertBody, PriceAlertCreatedView, PriceAlertSwitchBody, PriceAlertView
 from schema.rest.security_alerts import SecurityAlertCreatedView, SecurityAlertView
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
 
@@ -47,6 +49,19 @@ TRADING = [
     Call("DELETE", "/trading/orders/{order_id}", changing.cancel_order, CancelledView),
 ]
 
+MARKET = [
+    Call("POST", "/market/alerts", price_alerts.create_price_alert, PriceAlertCreatedView, status=201, body=PriceAlertBody),
+    Call("GET", "/market/alerts", price_alerts.list_price_alerts, list[PriceAlertView]),
+    Call("GET", "/market/alerts/{alert_id}", price_alerts.get_price_alert, PriceAlertView),
+    Call("PUT", "/market/alerts/{alert_id}", price_alerts.switch_price_alert, PriceAlertView, body=PriceAlertSwitchBody),
+    Call(
+        "DELETE",
+        "/market/alerts/{alert_id}",
+        price_alerts.delete_price_alert,
+        answer={"message": "Alert deleted successfully", "alert_id": "{alert_id}"},
+    ),
+]
+
 SECURITY = [
     Call("GET", "/security/sessions", open_sessions.list_sessions, list[OpenSessionView], defaults={"limit": 50}),
     Call("POST", "/security/alerts", security_alerts.create_alert, SecurityAlertCreatedView, status=201),
@@ -57,5 +72,5 @@ SECURITY = [
     Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
 ]
 
-CALLS = [*AUTH, *TRADING, *SECURITY]
+CALLS = [*AUTH, *TRADING, *MARKET, *SECURITY]
 V1_ROWS = bind(CALLS, V1)

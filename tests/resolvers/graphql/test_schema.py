@@ -86,6 +86,8 @@ MADE_UP = {
     ("input", "RiskRuleChangesInput!"): "{}",
     ("input", "SecurityAlertInput!"): '{alertType: "x", message: "x"}',
     ("alertId", "ID!"): '"alert_x"',
+    ("input", "PriceAlertInput!"): '{symbol: "X", condition: ABOVE, targetPrice: 1}',
+    ("isActive", "Boolean!"): "true",
     ("input", "PlanInput!"): '{name: "X", description: "X", price: 1}',
     ("input", "PlanChangesInput!"): "{}",
     ("input", "PlanSubscriptionInput!"): '{planId: "x"}',

@@ -1,0 +1,65 @@
+"""Fires price alerts, each exactly once however many processes and requests look at it."""
+
+import asyncio
+from decimal import Decimal
+
+import structlog
+from sqlalchemy import select, update
+
+from domain.kernel.errors import DomainError
+from domain.market.candles import Tick
+from domain.market.market import Market
+from domain.price_alerts.events import price_alert_triggered
+from domain.price_alerts.models import PriceAlert
+from domain.price_alerts.rules import is_reached
+from domain.runtime.operation import Operation
+from domain.runtime.unit_of_work import UnitOfWork
+
+log = structlog.get_logger()
+AT_ONCE = 200
+
+
+async def watch_prices(operation: Operation) -> int:
+    """Compare all active alerts with the prices of now, fire those whose price has come, and return how many."""
+    async with operation.reading() as work:
+        rows = (await work.session.scalars(select(PriceAlert).where(PriceAlert.is_active))).all()
+    ticks = await _prices(operation, sorted({row.symbol for row in rows}))
+    due = [(row.id, ticks[row.symbol].price) for row in rows if row.symbol in ticks and _is_due(row, ticks[row.symbol].price)]
+    fired = 0
+    for start in range(0, len(due), AT_ONCE):
+        async with operation.unit_of_work() as work:
+            for alert_id, price in due[start : start + AT_ONCE]:
+                alert = await work.session.get(PriceAlert, alert_id)
+                fired += alert is not None and await fire_if_reached(work, alert, price)
+    return fired
+
+
+async def fire_if_reached(work: UnitOfWork, alert: PriceAlert, price: Decimal) -> bool:
+    """Fire the alert if it is active and its condition holds at this price; the database lets one of several through."""
+    if not _is_due(alert, price):
+        return False
+    fire = update(PriceAlert).where(PriceAlert.id == alert.id, PriceAlert.is_active, PriceAlert.reference_price == alert.reference_price)
+    fire = fire.values(is_active=False, triggered_at=work.now, triggered_price=price).execution_options(synchronize_session=False)
+    if (await work.session.execute(fire.returning(PriceAlert.id))).first() is None:
+        return False  # somebody was faster: fired, switched off, deleted or set anew
+    await work.session.refresh(alert)
+    work.emit(price_alert_triggered(alert, price))
+    return True
+
+
+def _is_due(alert: PriceAlert, price: Decimal) -> bool:
+    return alert.is_active and is_reached(alert.condition, alert.target_price, alert.reference_price, price)
+
+
+async def _prices(operation: Operation, symbols: list[str]) -> dict[str, Tick]:
+    market = operation.use(Market)
+    answers = await asyncio.gather(*(market.price(symbol) for symbol in symbols), return_exceptions=True)
+    ticks = {}
+    for symbol, answer in zip(symbols, answers, strict=True):
+        if isinstance(answer, Tick):
+            ticks[symbol] = answer
+        elif isinstance(answer, DomainError):
+            log.warning("price_alerts.no_price", symbol=symbol, reason=answer.message)  # the others' alerts must not wait
+        else:
+            raise answer
+    return ticks
