@@ -2,6 +2,7 @@
 
 from domain.accounts import models as accounts
 from domain.analysts import models as analysts
+from domain.devices import models as devices
 from domain.flows import models as flows
 from domain.plans import models as plans
 from domain.price_alerts import models as price_alerts
@@ -12,6 +13,21 @@ from domain.security_alerts import models as security_alerts
 from domain.trading import models as trading
 from domain.wallets import models as wallets
 
-MODULES = (accounts, analysts, event_log, flows, idempotency, leases, outbox, plans, price_alerts, risk, security_alerts, trading, wallets)
+MODULES = (
+    accounts,
+    analysts,
+    devices,
+    event_log,
+    flows,
+    idempotency,
+    leases,
+    outbox,
+    plans,
+    price_alerts,
+    risk,
+    security_alerts,
+    trading,
+    wallets,
+)
 
 __all__ = ["MODULES", "Base"]

@@ -11,6 +11,7 @@ from strawberry.tools import merge_types
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.devices import DeviceMutations, DeviceQueries, DeviceSubscriptions
 from resolvers.errors import ErrorQueries
 from resolvers.executions import ExecutionMutations, ExecutionQueries, ExecutionSubscriptions
 from resolvers.flows import FlowMutations, FlowQueries
@@ -40,6 +41,7 @@ QUERIES = (
     SecurityAlertQueries,
     MarketQueries,
     PriceAlertQueries,
+    DeviceQueries,
     ErrorQueries,
 )
 MUTATIONS = (
@@ -52,8 +54,9 @@ MUTATIONS = (
     PlanMutations,
     SecurityAlertMutations,
     PriceAlertMutations,
+    DeviceMutations,
 )
-SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)
+SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions, DeviceSubscriptions)
 
 SCHEMA = strawberry.Schema(
     merge_types("Query", QUERIES),

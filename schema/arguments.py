@@ -8,6 +8,7 @@ ARGUMENTS = {
     "asset": "Only entries of this asset, for instance `USDT`.",
     "before": "The `startCursor` of the page behind, to read backward with `last`.",
     "current_password": "The password that is valid now.",
+    "device_id": "The id of a device, or the hardware's own.",
     "email": "The address of the account, in any case.",
     "execution_id": "The id of a run.",
     "first": "How many objects to send: 1 to 100, 20 when left out.",
@@ -35,7 +36,9 @@ ARGUMENTS = {
     "symbol": "Any spelling or alias of an instrument.",
     "symbols": "Any spellings or aliases of instruments.",
     "take_profit": "The price of the target; null takes it away.",
+    "location": "Only those whose location holds this text, in any case.",
     "token": "What stands behind `token=` in the link that was mailed.",
+    "type": "Only those of this type.",
     "user_id": "The id of an account.",
     "wallet_id": "The id of a wallet.",
 }

@@ -100,6 +100,10 @@ class ErrorCode(Enum):
     # security alerts
     INVALID_ALERT_STATE = "INVALID_ALERT_STATE", "The security alert is in a state that does not allow this.", 400, 409
 
+    # devices
+    DEVICE_EXISTS = "DEVICE_EXISTS", "The user has a device with this hardware id.", 400, 409
+    INVALID_DEVICE_STATE = "INVALID_DEVICE_STATE", "The device is in a state that does not allow this.", 400, 409
+
     # the server
     INTERNAL_ERROR = "INTERNAL_ERROR", "Something went wrong on the server; the request id finds it in the log.", 500, 500
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE", "The server cannot answer this now; try again.", 503, 503

@@ -2,10 +2,12 @@
 
 from domain.accounts import open_sessions
 from domain.accounts import service as accounts
+from domain.devices import service as devices
 from domain.price_alerts import service as price_alerts
 from domain.security_alerts import service as security_alerts
 from domain.trading import changing, records
 from resolvers.rest.accounts import revoke_sessions
+from resolvers.rest.devices import heartbeat, update_device
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.trading_v1 import amend_order, list_net_positions
 from schema.rest.accounts import (
@@ -20,6 +22,7 @@ from schema.rest.accounts import (
     SessionView,
     UserView,
 )
+from schema.rest.devices import DeviceBody, DeviceChangesBody, DeviceView, RegisteredDeviceView, StatusWord, TypeWord
 from schema.rest.dialects import V1
 from schema.rest.price_alerts import PriceAlertBody, PriceAlertCreatedView, PriceAlertSwitchBody, PriceAlertView
 from schema.rest.security_alerts import SecurityAlertCreatedView, SecurityAlertView
@@ -62,6 +65,27 @@ MARKET = [
     ),
 ]
 
+IOT = [
+    Call(
+        "GET",
+        "/iot/devices",
+        devices.list_devices,
+        list[DeviceView],
+        types={"limit": devices.DeviceLimit, "type": TypeWord | None, "status": StatusWord | None},
+    ),
+    Call("POST", "/iot/devices", devices.register_device, RegisteredDeviceView, status=201, body=DeviceBody),
+    Call("GET", "/iot/devices/{device}", devices.get_device, DeviceView),
+    Call("PUT", "/iot/devices/{device}", update_device, DeviceView, body=DeviceChangesBody),
+    Call(
+        "DELETE",
+        "/iot/devices/{device}",
+        devices.delete_device,
+        answer={"message": "Device deleted successfully", "device_id": "{device}"},
+    ),
+    Call("POST", "/iot/devices/{device}/key", devices.rotate_device_key, RegisteredDeviceView),
+    Call("POST", "/iot/devices/{device}/heartbeat", heartbeat, DeviceView, public=True),
+]
+
 SECURITY = [
     Call("GET", "/security/sessions", open_sessions.list_sessions, list[OpenSessionView], defaults={"limit": 50}),
     Call("POST", "/security/alerts", security_alerts.create_alert, SecurityAlertCreatedView, status=201),
@@ -72,5 +96,5 @@ SECURITY = [
     Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
 ]
 
-CALLS = [*AUTH, *TRADING, *MARKET, *SECURITY]
+CALLS = [*AUTH, *TRADING, *MARKET, *IOT, *SECURITY]
 V1_ROWS = bind(CALLS, V1)

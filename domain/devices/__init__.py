@@ -1,0 +1,1 @@
+"""Meters, inverters and other things that report to their owners."""

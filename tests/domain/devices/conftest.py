@@ -1,0 +1,15 @@
+import pytest
+
+from domain.runtime.operation import Operation
+from domain.runtime.runtime import Runtime
+from tests.builders import operation_of_new_user
+
+
+@pytest.fixture
+async def ada(runtime: Runtime) -> Operation:
+    return await operation_of_new_user(runtime)
+
+
+@pytest.fixture
+async def bob(runtime: Runtime) -> Operation:
+    return await operation_of_new_user(runtime)
