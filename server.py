@@ -161,6 +161,8 @@ async def _prepare(settings: Settings) -> str | None:
     except ValueError as refusal:
         raise SystemExit(f"Cannot start: {refusal}") from None
     try:
+        with _said_in_a_line("REDIS_URL"):
+            await runtime.bus.check()
         await ensure_superuser(runtime.operation())
         return await DemoPassword(settings).account(runtime.operation()) if settings.environment == "development" else None
     except DomainError as refusal:

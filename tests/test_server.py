@@ -53,6 +53,25 @@ def test_help_lists_every_command_and_every_setting(capsys: pytest.CaptureFixtur
         assert f"\n    {name} " in text
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("DATABASE_URL", "mysql://root@localhost/trade", "DATABASE_URL: .*sqlite"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL: .*redis://"),
+        ("ADMIN_EMAIL", "root@example.com", "ADMIN_EMAIL needs ADMIN_PASSWORD"),
+        ("REDIS_URL", "redis://127.0.0.1:1", "Cannot start: REDIS_URL: .*(refused|[Cc]onnect)"),
+    ],
+)
+def test_setting_that_cannot_work_is_refused_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("PORT", "0")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=sentence):
+        main(["serve"])
+
+
 def test_setting_out_of_bounds_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "99999")
     with pytest.raises(SystemExit, match="PORT: Input should be less than or equal to 65535"):

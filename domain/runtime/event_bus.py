@@ -14,6 +14,9 @@ from redis.exceptions import RedisError
 
 log = structlog.get_logger()
 RECONNECT_SECONDS = 1.0
+CHECK_SECONDS = 5.0
+# Requests wait for the bell: a Redis that accepts and says nothing must not hold them up.
+PUBLISH_SECONDS = 0.5
 
 
 class WakeUps:
@@ -38,6 +41,10 @@ class WakeUps:
 class EventBus(Protocol):
     """Carries bells, not contents: the log is the truth, and a lost bell costs two seconds, not an event."""
 
+    async def check(self) -> None:
+        """Raise OSError, with a sentence for the operator, if the bus cannot be reached."""
+        ...
+
     async def start(self) -> None: ...
 
     async def publish(self, topics: Collection[str]) -> None: ...
@@ -52,6 +59,9 @@ class MemoryEventBus:
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[WakeUps]] = defaultdict(set)
+
+    async def check(self) -> None:
+        return None
 
     async def start(self) -> None:
         return None
@@ -90,6 +100,15 @@ class RedisEventBus:
         self._local = MemoryEventBus()
         self._listener: asyncio.Task[None] | None = None
 
+    async def check(self) -> None:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._redis.ping()
+        except TimeoutError:
+            raise OSError(f"no answer within {CHECK_SECONDS:g} seconds") from None
+        except RedisError as error:
+            raise OSError(str(error)) from None
+
     async def start(self) -> None:
         ready = asyncio.Event()
         self._listener = asyncio.create_task(self._listen(ready))
@@ -98,8 +117,9 @@ class RedisEventBus:
 
     async def publish(self, topics: Collection[str]) -> None:
         try:
-            await self._redis.publish(self._channel, orjson.dumps(sorted(topics)))
-        except (RedisError, OSError) as error:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._redis.publish(self._channel, orjson.dumps(sorted(topics)))
+        except (RedisError, OSError) as error:  # a timeout is an OSError too
             # Listeners elsewhere look at the log every two seconds anyway; those here need not wait.
             log.warning("bus.publish_failed", error=str(error))
             await self._local.publish(topics)

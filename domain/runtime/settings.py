@@ -82,6 +82,15 @@ class Settings(BaseSettings):
         ):
             if url.startswith(short):
                 return full + url.removeprefix(short)
+        if url and not url.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
+            raise ValueError("sqlite+aiosqlite:///… or postgresql+asyncpg://… is needed")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("redis://… is needed")
         return url
 
     @field_validator("mail_from")
@@ -99,6 +108,12 @@ class Settings(BaseSettings):
             raise ValueError(f"SECRET_KEY must be at least {MIN_SECRET_BYTES} bytes long")
         if not secret and self.environment == "production":
             raise ValueError("SECRET_KEY must be set in production")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_half_an_admin(self) -> Self:
+        if self.admin_email and self.admin_password is None:
+            raise ValueError("ADMIN_EMAIL needs ADMIN_PASSWORD")
         return self
 
     @property
