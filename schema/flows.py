@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from domain.flows import relations
+from domain.flows.config import config_warnings
 from domain.flows.models import FlowMode, FlowStatus, FlowTrigger
 from schema.enums import graphql_enum
-from schema.fields import related
+from schema.fields import field, related
 from schema.scalars import JSON
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ graphql_enum(
 
 CONFIG = (
     "Settings of a run, with the words of `/api/v1`: `interval`, `candles`, `order_size_usd`, `order_quantity`, `swarm_runs`, "
-    "`swarm_min_agreement`, `default_stop_loss_percent`, `default_take_profit_percent`, `auto_loop_delay_seconds`; "
-    "other keys are kept."
+    "`swarm_min_agreement`, `swarm_role_weights`, `single_position_mode`, `user_wallet_id`, `default_stop_loss_percent`, "
+    "`default_take_profit_percent`, `pre_trade_min_confidence`, `pre_trade_signal_min_confidence`, `pre_trade_require_signal`, "
+    "`pre_trade_require_signal_alignment`, `auto_loop_enabled`, `auto_loop_delay_seconds`, `auto_loop_max_cycles`; other keys are kept, "
+    "without effect."
 )
 LatestExecution = Annotated["Execution", strawberry.lazy("schema.executions")] | None
 
@@ -64,6 +67,11 @@ class Flow:
     last_run_at: datetime | None = strawberry.field(description="End of the last run.")
     created_at: datetime = strawberry.field(description="When the flow was made.")
     updated_at: datetime | None = strawberry.field(description="Last change by a person.")
+
+    @field(list[str], "A sentence for each key of `config` that has no effect, with the key that may have been meant.")
+    def config_warnings(self) -> list[str]:
+        return config_warnings(self.config)  # type: ignore[arg-type]
+
     latest_execution = related(LatestExecution, relations.latest_executions, "id", "The newest run.")
 
 

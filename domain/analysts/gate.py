@@ -50,6 +50,11 @@ class GateSettings:
     require_signal_alignment: bool = True
 
     @classmethod
+    def keys(cls) -> frozenset[str]:
+        """Return the keys of a flow's config that are read."""
+        return frozenset(_NAMES.values())
+
+    @classmethod
     def from_config(cls, config: Mapping[str, object]) -> Self:
         """Return the `pre_trade_…` keys of a flow's config, defaults for the rest. Raises VALIDATION_ERROR."""
         given = {field: config[name] for field, name in _NAMES.items() if config.get(name) is not None}

@@ -1,5 +1,6 @@
 """What a flow can be set to: the documented keys with their types and limits; keys the server does not know are kept as they are."""
 
+import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,6 +21,8 @@ MAX_CONFIG_BYTES = 16_384
 LEAST_SWARM = 3
 # Keys of an earlier backend that let a run trade against its own analysis; accepted nowhere.
 FORBIDDEN_PREFIX = "demo_force"
+# Shown among the settings, and so sent back by clients that change them.
+KEPT_BY_THE_SERVER = {"auto_loop_cycle_count", "user_id"}
 
 
 def _decimal(value: object) -> Decimal:
@@ -79,6 +82,17 @@ def checked_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if size > MAX_CONFIG_BYTES:
         raise DomainError(ErrorCode.VALIDATION_ERROR, f"config is larger than {MAX_CONFIG_BYTES} bytes", field="config")
     return kept
+
+
+def config_warnings(config: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each key that no run reads: it is kept for other programs, or it is a slip of the pen."""
+    known = sorted({*FlowConfig.model_fields, *GateSettings.keys()})
+    warnings = []
+    for key in sorted(set(config) - set(known) - KEPT_BY_THE_SERVER):
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        warnings.append(f"`{key[:80]}` has no effect{hint}")
+    return warnings
 
 
 def config_of_run(config: Mapping[str, Any], agents: Collection[str]) -> dict[str, Any]:

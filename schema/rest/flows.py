@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
-from domain.flows.config import FlowConfig, config_of_run
+from domain.flows.config import FlowConfig, config_of_run, config_warnings
 from domain.flows.models import ExecutionStep, Flow
 from domain.flows.service import ExecutionRecord
 from domain.kernel.errors import DomainError
@@ -31,6 +31,7 @@ class FlowView:
     last_run_at: datetime | None
     created_at: datetime
     updated_at: datetime | None
+    config_warnings: list[str]
 
     @classmethod
     def of(cls, flow: Flow) -> Self:
@@ -51,6 +52,7 @@ class FlowView:
             last_run_at=flow.last_run_at,
             created_at=flow.created_at,
             updated_at=flow.updated_at,
+            config_warnings=config_warnings(flow.config),
         )
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from domain.flows.config import FlowConfig, Sizing, checked_config, sizing_of
+from domain.flows.config import FlowConfig, Sizing, checked_config, config_warnings, sizing_of
 from domain.kernel.errors import DomainError, ErrorCode
 
 BAD: list[dict[str, Any]] = [
@@ -69,3 +69,9 @@ def test_override_beats_settings_and_quantity_beats_money(
     config: dict[str, Any], quantity: Decimal | None, size: Decimal | None, expected: Sizing
 ) -> None:
     assert sizing_of(FlowConfig.of(config), quantity, size) == expected
+
+
+def test_keys_without_effect_are_named_with_what_may_have_been_meant() -> None:
+    config = {"swarm_rnus": 5, "colour": "red", "interval": "1h", "pre_trade_min_confidence": 0, "auto_loop_cycle_count": 3}
+    assert config_warnings(config) == ["`colour` has no effect", "`swarm_rnus` has no effect; did you mean `swarm_runs`?"]
+    assert config_warnings(dict.fromkeys((*FlowConfig.model_fields, "x" * 200))) == [f"`{'x' * 80}` has no effect"]
