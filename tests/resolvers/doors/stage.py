@@ -41,6 +41,7 @@ class Stage:
     runtime: Runtime
     app: Starlette
     client: httpx.AsyncClient
+    source: ScriptedSource
     path: Path
     ada: Person
     bob: Person
@@ -92,10 +93,10 @@ class Stage:
         copy = folder / f"copy_{next(self._numbers)}.db"
         with closing(sqlite3.connect(copy)) as target:
             self._watcher.backup(target)
-        async with _doors(copy, folder) as (runtime, app, client, _):
+        async with _doors(copy, folder) as (runtime, app, client, source, _):
             ada, bob, carol = (replace(person, runtime=runtime) for person in (self.ada, self.bob, self.carol))
             with closing(_watching(copy)) as watcher:
-                yield Stage(runtime, app, client, copy, ada, bob, carol, self.things, self.bad_tokens, watcher)
+                yield Stage(runtime, app, client, source, copy, ada, bob, carol, self.things, self.bad_tokens, watcher)
 
 
 @asynccontextmanager
@@ -103,13 +104,13 @@ async def built_stage(template: Path, folder: Path) -> AsyncIterator[Stage]:
     """Build the stage once; it belongs to the event loop that builds it."""
     path = folder / "stage.db"
     shutil.copy(template, path)
-    async with _doors(path, folder) as (runtime, app, client, clock):
+    async with _doors(path, folder) as (runtime, app, client, source, clock):
         tokens = await bad_tokens(runtime, clock)
         ada, bob = await register(runtime, "Ada", "admin"), await register(runtime, "Bob", "admin")
         carol = await register(runtime, "Carol", "user")
         things = await one_of_everything(ada)
         with closing(_watching(path)) as watcher:
-            yield Stage(runtime, app, client, path, ada, bob, carol, things, tokens, watcher)
+            yield Stage(runtime, app, client, source, path, ada, bob, carol, things, tokens, watcher)
     forget_roles()
 
 
@@ -118,13 +119,14 @@ def _watching(path: Path) -> sqlite3.Connection:
 
 
 @asynccontextmanager
-async def _doors(path: Path, folder: Path) -> AsyncIterator[tuple[Runtime, Starlette, httpx.AsyncClient, ManualClock]]:
+async def _doors(path: Path, folder: Path) -> AsyncIterator[tuple[Runtime, Starlette, httpx.AsyncClient, ScriptedSource, ManualClock]]:
     settings = Settings(var_dir=folder, database_url=f"sqlite+aiosqlite:///{path}", secret_key=SECRET, log_level="ERROR")
     clock = ManualClock(START)
     database, bus = Database(settings.effective_database_url, pool_size=8, waits_for_disk=False), MemoryEventBus()
     runtime = Runtime(settings, clock, database, bus)
+    source = ScriptedSource(clock)
     provide_accounts(runtime)
-    runtime.provide(Market, Market(ScriptedSource(clock), wall=lambda: float("inf")))
+    runtime.provide(Market, Market(source, wall=lambda: float("inf")))
     provide_trading(runtime)
     app = Starlette(
         routes=[*graphql_routes(lambda: runtime, settings), *rest_routes(lambda: runtime)],
@@ -136,7 +138,7 @@ async def _doors(path: Path, folder: Path) -> AsyncIterator[tuple[Runtime, Starl
     await bus.start()
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://tradewind") as client:
-            yield runtime, app, client, clock
+            yield runtime, app, client, source, clock
     finally:
         await bus.close()
         await database.close()

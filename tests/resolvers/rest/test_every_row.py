@@ -69,6 +69,13 @@ def complaint(row: BoundCall, answer: httpx.Response, *codes: ErrorCode) -> str 
         return f"{said}: not a refusal"
     if answer.status_code == 401 and answer.headers.get("www-authenticate") != "Bearer":
         return f"{said}: without WWW-Authenticate"
+    if row.dialect is V1 and body["error"]["code"] == E.ROUTE_NOT_FOUND.value:
+        return None if E.NOT_FOUND in codes or not codes else f"{said}: not a row at all"  # a slash in an id leads elsewhere
+    documented = operation_of(row)[0]["responses"].get(str(answer.status_code))
+    if documented is None:
+        return f"{said}: a status that the document does not know"
+    if row.dialect is V1 and body["error"]["code"] not in documented["content"][JSON_TYPE]["examples"]:
+        return f"{said}: a code that the document does not know"
     fitting = [code for code in codes or found if code in found and _status(row, code) == answer.status_code]
     return None if fitting else f"{said}: not {', '.join(code.value for code in codes) or 'a refusal of the catalogue'}"
 
@@ -83,6 +90,19 @@ async def test_good_request_is_answered(stage: Stage, row: BoundCall, tmp_path: 
     async with stage.copied(tmp_path) as copy:
         answer = await request.send(copy.client)
     assert answer.status_code == request.status, answer.text
+
+
+@every("row", ROWS, ids=name_of)
+async def test_good_request_gets_a_documented_answer_from_a_silent_market(stage: Stage, row: BoundCall, tmp_path: Path) -> None:
+    request = good_request(row, stage)
+    responses = operation_of(row)[0]["responses"]
+    async with stage.copied(tmp_path) as copy:
+        copy.source.silent = True
+        answer = await request.send(copy.client)
+    assert str(answer.status_code) in responses, answer.text
+    if answer.status_code != request.status:
+        examples = responses["503"]["content"][JSON_TYPE]["examples"]
+        assert answer.status_code == 503 and {E.MARKET_UNAVAILABLE.value, E.VENUE_UNAVAILABLE.value} & set(examples)
 
 
 @every("row", [row for row in ROWS if row.call.public], ids=name_of)
