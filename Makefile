@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := run
-.PHONY: run test lint install schema graphiql audits test-browser test-kill bench lock clean
+.PHONY: run test lint install schema graphiql audits test-browser test-kill test-schemathesis bench lock clean
 
 # GraphiQL is built beside: serving does not wait for it.
 run:
@@ -27,6 +27,10 @@ audits:
 # Slower proofs, each against a server of its own.
 test-kill: install
 	$(PYTHON_IN_VENV) -m benchmarks.kill
+
+# Many more made-up requests to every operation of every door than `make test` sends.
+test-schemathesis: install
+	GENERATED_EXAMPLES=100 $(PYTHON_IN_VENV) -m pytest -n 2 --dist worksteal tests/resolvers/rest/test_generated_requests.py tests/resolvers/graphql/test_generated_operations.py
 
 bench: install
 	$(PYTHON_IN_VENV) -m benchmarks.trigger_latency

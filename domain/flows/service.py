@@ -90,7 +90,8 @@ def decisions_visible_to(caller: Caller) -> Select[Decision]:
 async def create_flow(work: UnitOfWork, body: NewFlow) -> Flow:
     """Create a flow, as a draft.
 
-    Raises UNKNOWN_SYMBOL for a symbol outside the catalogue, VALIDATION_ERROR for a setting outside its limits.
+    Raises UNKNOWN_SYMBOL for a symbol outside the catalogue, UNKNOWN_INTERVAL and VALIDATION_ERROR for a setting outside its limits,
+    IDEMPOTENCY_CONFLICT.
     """
     instrument = find_instrument(body.symbol)
     config = checked_config(body.config or {})
@@ -140,6 +141,7 @@ async def update_flow(work: UnitOfWork, flow_id: str, body: FlowChanges) -> Flow
     """Change a flow; a run under way keeps the settings it began with.
 
     Making it active by hand lets it be triggered but starts no loop; taking it out of active, or `auto_loop_enabled` false, ends one.
+    Raises NOT_FOUND, UNKNOWN_SYMBOL, UNKNOWN_INTERVAL, VALIDATION_ERROR.
     """
     flow = await find_flow(work, flow_id, for_update=True)
     if body.name is not None:

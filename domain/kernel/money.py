@@ -1,5 +1,6 @@
 """Exact decimal numbers: the only form in which money, prices and quantities exist here."""
 
+import re
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_UP, Context, Decimal, InvalidOperation
 from typing import Literal
 
@@ -9,6 +10,7 @@ from domain.kernel.errors import DomainError, ErrorCode
 MAX_DIGITS = 38
 MAX_SCALE = 18
 EXACT = Context(prec=60)
+_WRITTEN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf(inity)?)", re.ASCII | re.IGNORECASE)
 
 Toward = Literal["down", "up", "floor", "ceiling", "nearest"]
 _ROUNDING = {"down": ROUND_DOWN, "up": ROUND_UP, "floor": ROUND_FLOOR, "ceiling": ROUND_CEILING, "nearest": ROUND_HALF_EVEN}
@@ -18,13 +20,16 @@ def exact(value: object, field: str = "value") -> Decimal:
     """Return a finite Decimal from a string, an integer or a Decimal.
 
     Floats are refused, since their decimal form is not what the sender meant; so are NaN, infinities and numbers that
-    need more than 38 digits or 18 decimal places. Raises VALIDATION_ERROR.
+    need more than 38 digits or 18 decimal places. Underscores, blanks and digits of other scripts, which Python would read, are
+    refused too. Raises VALIDATION_ERROR.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise DomainError(ErrorCode.VALIDATION_ERROR, f"{field} must be a decimal number", field=field)
     if isinstance(value, str) and len(value) > 80:
         raise DomainError(ErrorCode.VALIDATION_ERROR, f"{field} has too many digits", field=field)
     try:
+        if isinstance(value, str) and not _WRITTEN.fullmatch(value):
+            raise InvalidOperation
         number = Decimal(value)
     except InvalidOperation:
         raise DomainError(ErrorCode.VALIDATION_ERROR, f"{field} is not a number", field=field) from None

@@ -30,14 +30,14 @@ async def get_tickers(operation: Operation, symbols: Sequence[str]) -> list[Tick
 
 
 async def get_price(operation: Operation, symbol: str) -> Tick:
-    """Return the price now. Errors as for `get_ticker`."""
+    """Return the price now. Raises UNKNOWN_SYMBOL, NO_MARKET_DATA, MARKET_UNAVAILABLE."""
     return await operation.use(Market).price(symbol)
 
 
 async def get_indicators(operation: Operation, symbol: str, interval: str = "1h", limit: int = 100) -> IndicatorSet:
     """Return the indicators over the last `limit` closed candles.
 
-    Raises NOT_ENOUGH_CANDLES below 50 candles; other errors as for `get_ohlc`.
+    Raises NOT_ENOUGH_CANDLES below 50 candles, UNKNOWN_SYMBOL, UNKNOWN_INTERVAL, VALIDATION_ERROR, NO_MARKET_DATA, MARKET_UNAVAILABLE.
     """
     return await operation.use(Market).indicators(symbol, interval, limit)
 

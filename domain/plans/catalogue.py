@@ -82,7 +82,7 @@ def live_plans() -> Select[Plan]:
 
 @requires(Permission.PLANS_WRITE)
 async def create_plan(work: UnitOfWork, body: NewPlan) -> Plan:
-    """Offer a new plan. Raises PLAN_NAME_TAKEN, VALIDATION_ERROR."""
+    """Offer a new plan. Raises PLAN_NAME_TAKEN, VALIDATION_ERROR, IDEMPOTENCY_CONFLICT."""
     plan = Plan(
         id=new_id("plan"),
         name=body.name.strip(),

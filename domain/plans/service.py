@@ -67,7 +67,7 @@ async def create_subscription(work: UnitOfWork, body: NewSubscription) -> Subscr
     """Subscribe the caller to a plan, from now on for 30 or 365 days, or for the days of the plan's trial.
 
     Raises NOT_FOUND for the plan, SUBSCRIPTION_ACTIVE while another one runs, TRIAL_UNAVAILABLE for a plan without a trial or whose
-    trial the caller has had.
+    trial the caller has had, IDEMPOTENCY_CONFLICT.
     """
     subscription_id = new_id("sub")
     if earlier := await claim(work, fingerprint_of("create_subscription", **asdict(body)), subscription_id):
@@ -164,7 +164,7 @@ async def renew_subscription(work: UnitOfWork, subscription_id: str) -> Subscrip
     """Give a subscription one more period; one that has ended runs again from now on. The same idempotency key gives no second one.
 
     Raises NOT_FOUND (also for a plan that is no longer offered), SUBSCRIPTION_ACTIVE when this one has ended and another one runs,
-    INVALID_SUBSCRIPTION_STATE when it would reach more than ten years ahead.
+    INVALID_SUBSCRIPTION_STATE when it would reach more than ten years ahead, IDEMPOTENCY_CONFLICT.
     """
     subscription = await _locked(work, subscription_id)
     if await claim(work, fingerprint_of("renew_subscription", subscription_id=subscription.id), subscription.id):

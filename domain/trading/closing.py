@@ -50,8 +50,8 @@ async def find_position(work: UnitOfWork, position_id: str) -> Position:
 async def close_position(operation: Operation, position_id: str, reason: OrderPurpose = OrderPurpose.MANUAL_CLOSE) -> PositionClosed:
     """Close a whole position at the market.
 
-    Raises NotFound, INVALID_POSITION_STATE when it is not open or being closed already, VENUE_REJECTED, and VENUE_UNAVAILABLE when
-    the outcome is not known yet; the order is then looked up until it is.
+    Raises NotFound, INVALID_POSITION_STATE when it is not open or being closed already, NO_MARKET_DATA, MARKET_UNAVAILABLE,
+    VENUE_REJECTED, and VENUE_UNAVAILABLE when the outcome is not known yet; the order is then looked up until it is.
     """
     async with operation.reading() as work:
         position = await find_position(work, position_id)

@@ -107,7 +107,8 @@ async def update_position(
 ) -> Position:
     """Move, set or (with None) take away the stop and the target of an open position.
 
-    Raises NotFound, INVALID_POSITION_STATE, VALIDATION_ERROR, and STOP_ON_WRONG_SIDE when the current price has already passed one.
+    Raises NotFound, INVALID_POSITION_STATE, VALIDATION_ERROR, NO_MARKET_DATA, MARKET_UNAVAILABLE, and STOP_ON_WRONG_SIDE when the
+    current price has already passed one.
     """
     for name, value in (("stop_loss", stop_loss), ("take_profit", take_profit)):
         if isinstance(value, Decimal):

@@ -54,7 +54,11 @@ async def records_of(work: UnitOfWork, orders: Sequence[Order]) -> list[OrderRec
 
 @requires(Permission.ORDERS_WRITE)
 async def place_and_read(operation: Operation, request: OrderRequest) -> OrderRecord:
-    """Place an order and return it as it then stands, with its fills. Raises what `place_order` raises."""
+    """Place an order and return it as it then stands, with its fills.
+
+    Raises what `place_order` raises: VALIDATION_ERROR, UNKNOWN_SYMBOL, ORDER_TYPE_UNSUPPORTED, QUANTITY_TOO_SMALL, NOT_FOUND for the
+    wallet, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED, IDEMPOTENCY_CONFLICT, NO_MARKET_DATA, MARKET_UNAVAILABLE.
+    """
     order = await place_order(operation, request)
     async with operation.reading() as work:
         return await order_record(work, order.id)

@@ -8,7 +8,7 @@ from schema.rest.accounts import RevokedView
 
 @requires(Permission.PROFILE_WRITE)
 async def revoke_sessions(work: UnitOfWork, session_id: str | None, all_others: bool) -> RevokedView:
-    """End one of the caller's sessions, or all but the one that asks."""
+    """End one of the caller's sessions, or all but the one that asks. Raises NOT_FOUND."""
     if session_id is None:
         return RevokedView("Other sessions revoked", await revoke_other_sessions(work))
     await revoke_session(work, session_id)

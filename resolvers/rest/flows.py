@@ -16,7 +16,7 @@ async def trigger_and_wait(
 ) -> Answer:
     """Start one run of a flow and answer with it as it stands; `Prefer: wait=30` waits up to that many seconds for its end.
 
-    Raises NOT_FOUND, FLOW_BUSY, MODEL_NOT_CONFIGURED, IDEMPOTENCY_CONFLICT.
+    Raises NOT_FOUND, FLOW_BUSY, MODEL_NOT_CONFIGURED, PLAN_LIMIT_REACHED, IDEMPOTENCY_CONFLICT.
     """
     async with operation.unit_of_work() as work:
         record: ExecutionRecord = await trigger_flow(work, flow_id, body)

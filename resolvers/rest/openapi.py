@@ -1,6 +1,7 @@
 """OpenAPI 3.1 read off the same rows that serve the requests."""
 
 import inspect
+import re
 from collections.abc import Iterable
 from types import NoneType
 from typing import Any, get_args
@@ -10,15 +11,20 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerati
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
 
-from domain.kernel.errors import ErrorCode
+from domain.kernel.errors import DomainError, ErrorCode
+from domain.runtime.idempotency import MAX_KEY_LENGTH
 from resolvers.rest.endpoint import BoundCall
 from resolvers.rest.inputs import FORM_TYPE, JSON_TYPE, Input
 from schema.rest.dialects import Dialect
 from schema.rest.rendering import record_of
 
 REFERENCE = "#/components/schemas/{model}"
-_COMMON = (ErrorCode.VALIDATION_ERROR, ErrorCode.INTERNAL_ERROR)
+_WITHOUT_TOKEN = (ErrorCode.UNAUTHORIZED, ErrorCode.TOKEN_EXPIRED, ErrorCode.TOKEN_REVOKED, ErrorCode.ACCOUNT_INACTIVE)
 _WITH_BODY = (ErrorCode.INVALID_JSON, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.UNSUPPORTED_MEDIA_TYPE)
+_HEADERS = {
+    401: {"WWW-Authenticate": {"description": "How to say who asks: `Bearer`.", "schema": {"type": "string", "const": "Bearer"}}},
+    429: {"Retry-After": {"description": "How many seconds to wait.", "schema": {"type": "integer", "minimum": 0}}},
+}
 
 
 class WireSchema(GenerateJsonSchema):
@@ -56,7 +62,7 @@ def _operation(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
         "tags": [call.tag or words[0]],
         "summary": summary,
         "description": description,
-        "parameters": [_parameter(entry, schemas) for entry in row.inputs],
+        "parameters": [*(_parameter(entry, schemas) for entry in row.inputs), *_idempotency(row)],
         "responses": _responses(row, schemas),
         "security": [{}, {"bearer": []}] if call.public else [{"bearer": []}],
     }
@@ -79,6 +85,14 @@ def _parameter(entry: Input, schemas: dict[str, Any]) -> dict[str, Any]:
     return parameter
 
 
+def _idempotency(row: BoundCall) -> list[dict[str, Any]]:
+    if ErrorCode.IDEMPOTENCY_CONFLICT not in _refusals_of(row):
+        return []
+    schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": r"^[\x21-\x7e]+$"}
+    description = "The same key with the same request within 24 hours gets the first answer again."
+    return [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": description}]
+
+
 def _responses(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
     call = row.call
     success: dict[str, Any] = {"description": "Success"}
@@ -87,24 +101,46 @@ def _responses(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
         success["content"] = {JSON_TYPE: {"schema": {"type": "object", "properties": properties, "required": list(properties)}}}
     elif call.view is not None:
         success["content"] = {JSON_TYPE: {"schema": _answer_schema(row, schemas)}}
-    codes = {*_COMMON, *call.statuses, *(code for code in ErrorCode if f" {code.value}" in f" {inspect.getdoc(call.service)}")}
-    codes |= set(_WITH_BODY) if row.body is not None else set()
-    codes |= {ErrorCode.NOT_FOUND} if any(entry.place == "path" for entry in row.inputs) else set()
-    if not call.public:
-        codes |= {ErrorCode.UNAUTHORIZED, ErrorCode.TOKEN_EXPIRED, ErrorCode.TOKEN_REVOKED}
-        codes |= {ErrorCode.FORBIDDEN} if getattr(call.service, "permission", None) else set()
-    by_status: dict[int, list[ErrorCode]] = {}
-    for code in ErrorCode:
-        if code in codes:
-            by_status.setdefault(call.statuses.get(code, row.dialect.status_of(code)), []).append(code)
-    failure = {JSON_TYPE: {"schema": {"$ref": REFERENCE.format(model="Failure")}}}
-    failures = {
-        str(status): {"description": " ".join(f"`{code.value}`: {code.meaning}" for code in listed), "content": failure}
-        for status, listed in sorted(by_status.items())
-    }
     if row.is_paged and row.dialect.page_headers:
         success["headers"] = {name: {"description": text, "schema": {"type": "integer"}} for name, text in row.dialect.page_headers.items()}
-    return {str(call.status): success, **failures, "default": {"description": "Any other refusal.", "content": failure}}
+    return {str(call.status): success, **_failures(row)}
+
+
+def _failures(row: BoundCall) -> dict[str, Any]:
+    by_status: dict[int, list[ErrorCode]] = {}
+    for code in sorted(_refusals_of(row), key=list(ErrorCode).index):
+        by_status.setdefault(row.call.statuses.get(code, row.dialect.status_of(code)), []).append(code)
+    return {str(status): _failure(row.dialect, status, codes) for status, codes in sorted(by_status.items())}
+
+
+def _refusals_of(row: BoundCall) -> set[ErrorCode]:
+    # What a service raises stands in its docstring; the rest follows from what the row reads.
+    call, doc = row.call, inspect.getdoc(row.call.service) or ""
+    codes = {ErrorCode.INTERNAL_ERROR, *call.statuses, *(code for code in ErrorCode if re.search(rf"\b{code.value}\b", doc))}
+    codes |= {ErrorCode.NOT_FOUND} if re.search(r"\bNotFound\b", doc) else set()
+    codes |= {ErrorCode.BAD_REQUEST} if ErrorCode.IDEMPOTENCY_CONFLICT in codes else set()
+    codes |= {ErrorCode.VALIDATION_ERROR} if row.inputs or row.body else set()
+    codes |= set(_WITH_BODY) if row.body is not None else set()
+    codes |= {ErrorCode.NOT_FOUND} if any(entry.place == "path" for entry in row.inputs) else set()
+    codes |= {ErrorCode.NOT_ACCEPTABLE} if row.dialect.negotiates else set()
+    codes |= set(_WITHOUT_TOKEN) if not call.public else set()
+    return codes | ({ErrorCode.FORBIDDEN} if getattr(call.service, "permission", None) else set())
+
+
+def _failure(dialect: Dialect, status: int, codes: list[ErrorCode]) -> dict[str, Any]:
+    examples = {code.value: {"summary": code.meaning, "value": _example(dialect, code)} for code in codes}
+    content = {"schema": {"$ref": REFERENCE.format(model="Failure")}, "examples": examples}
+    failure: dict[str, Any] = {
+        "description": " ".join(f"`{code.value}`: {code.meaning}" for code in codes),
+        "content": {JSON_TYPE: content},
+    }
+    if status in _HEADERS:
+        failure["headers"] = _HEADERS[status]
+    return failure
+
+
+def _example(dialect: Dialect, code: ErrorCode) -> dict[str, Any]:
+    return dialect.failure(DomainError(code, code.meaning), "req_01m814vhk8ez78tbngvgngrtde")
 
 
 def _answer_schema(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:

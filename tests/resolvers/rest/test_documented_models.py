@@ -252,5 +252,5 @@ async def _document(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
 
 def _schema_of(document: dict[str, Any], method: str, path: str, status: int) -> dict[str, Any]:
     answers = document["paths"][path][method]["responses"]
-    schema: dict[str, Any] = answers.get(str(status), answers["default"])["content"]["application/json"]["schema"]
+    schema: dict[str, Any] = answers[str(status)]["content"]["application/json"]["schema"]
     return schema

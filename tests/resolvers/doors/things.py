@@ -1,0 +1,132 @@
+"""Makes one of everything: a small function a noun. A route that names a thing which is not here fails its test with a sentence.
+
+A new noun needs a function and a line in `BUILDERS`; its name is what stands before `_id` in paths, bodies and arguments.
+"""
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+from sqlalchemy import select
+
+from domain.accounts import links
+from domain.analysts.models import Conversation
+from domain.exchanges.venue import Side
+from domain.flows.models import Flow
+from domain.market.market import Market
+from domain.plans import catalogue
+from domain.plans import service as subscriptions
+from domain.risk import service as risk
+from domain.risk.models import RuleType
+from domain.trading.models import Position
+from domain.trading.placing import OrderRequest, place_order, write_intent
+from domain.wallets.models import Wallet
+from tests.accounts import mails, tokens_of
+from tests.builders import make_user
+from tests.domain.flows.runs import new_flow, run
+from tests.domain.plans.subscribers import plan_named
+from tests.resolvers.doors.people import Person, register, session_of
+
+SYMBOL = "BTC/USDT"
+type Things = dict[str, str]
+type Builder = Callable[[Person, Things], Awaitable[str]]
+
+# What everybody with the permission sees: somebody else's is no secret, only an unknown one is not found.
+SEEN_BY_ALL = {"plan": "plans are on offer to everybody", "user": "users:read, users:write and users:delete are over all accounts"}
+
+
+async def a_flow(owner: Person, _: Things) -> str:
+    return (await new_flow(owner.operation)).id
+
+
+async def a_finished_run(owner: Person, things: Things) -> str:
+    async with owner.operation.reading() as work:
+        flow = await work.session.get_one(Flow, things["flow"])
+    return (await run(owner.operation, flow)).execution.id
+
+
+async def its_conversation(owner: Person, things: Things) -> str:
+    async with owner.operation.reading() as work:
+        found = await work.session.scalars(select(Conversation).where(Conversation.execution_id == things["execution"]))
+        return found.one().id
+
+
+async def an_open_position(owner: Person, _: Things) -> str:
+    order = await place_order(owner.operation, OrderRequest(symbol=SYMBOL, side=Side.BUY, quantity=Decimal("0.01")))
+    async with owner.operation.reading() as work:
+        return (await work.session.get_one(Position, order.position_id)).id
+
+
+async def an_order_that_its_venue_has_not_heard_of(owner: Person, _: Things) -> str:
+    tick = await owner.runtime.use(Market).price(SYMBOL)
+    async with owner.operation.unit_of_work() as work:
+        return (await write_intent(work, OrderRequest(symbol=SYMBOL, side=Side.BUY, quantity=Decimal("0.01")), tick)).id
+
+
+async def a_rule(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        return (await risk.create_rule(work, "Cap", RuleType.MAX_POSITION_SIZE, {"max_usd": 1_000_000})).id
+
+
+async def a_session(owner: Person, _: Things) -> str:
+    return session_of(owner.runtime, await tokens_of(owner.runtime, owner.caller))
+
+
+async def a_user(owner: Person, _: Things) -> str:
+    return (await register(owner.runtime, f"Friend-of-{owner.caller.id}", "user")).caller.id
+
+
+async def a_plan(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        name = f"Plan of {owner.caller.id}"
+        return (await catalogue.create_plan(work, catalogue.NewPlan(name, "For friends.", Decimal("4.50"), trial_days=7))).id
+
+
+async def a_subscription(owner: Person, _: Things) -> str:
+    plan = await plan_named(owner.operation, "Pro")
+    async with owner.operation.unit_of_work() as work:
+        return (await subscriptions.create_subscription(work, subscriptions.NewSubscription(plan.id))).id
+
+
+async def the_wallet(owner: Person, _: Things) -> str:
+    async with owner.operation.reading() as work:
+        return (await work.session.scalars(select(Wallet).where(Wallet.user_id == owner.caller.id))).one().id
+
+
+async def a_refresh_token(owner: Person, _: Things) -> str:
+    return (await tokens_of(owner.runtime, owner.caller)).refresh_token
+
+
+async def a_link_that_confirms_an_address(owner: Person, _: Things) -> str:
+    await links.mail_verification_link(owner.runtime.operation(), (await make_user(owner.runtime)).id)
+    return mails(owner.runtime)[-1][1]
+
+
+async def a_link_that_sets_a_password(owner: Person, _: Things) -> str:
+    await links.mail_reset_link(owner.runtime.operation(), owner.email)
+    return mails(owner.runtime)[-1][1]
+
+
+# In this order: a run needs its flow.
+BUILDERS: dict[str, Builder] = {
+    "wallet": the_wallet,
+    "subscription": a_subscription,
+    "plan": a_plan,
+    "flow": a_flow,
+    "execution": a_finished_run,
+    "conversation": its_conversation,
+    "position": an_open_position,
+    "order": an_order_that_its_venue_has_not_heard_of,
+    "rule": a_rule,
+    "session": a_session,
+    "user": a_user,
+    "refresh_token": a_refresh_token,
+    "confirming_link": a_link_that_confirms_an_address,
+    "password_link": a_link_that_sets_a_password,
+}
+
+
+async def one_of_everything(owner: Person) -> Things:
+    things: Things = {"symbol": SYMBOL, "email": owner.email}
+    for name, build in BUILDERS.items():
+        things[name] = await build(owner, things)
+    return things

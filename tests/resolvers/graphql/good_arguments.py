@@ -1,0 +1,185 @@
+"""For every root field of the schema arguments that are answered without an error: what proves that refusals are about what is wrong.
+
+Ids need no line here: `flowId` is the id of Ada's flow, and so on (see `tests/resolvers/doors/things.py`).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+)
+
+from domain.kernel.permissions import Permission
+from resolvers.graphql import SCHEMA
+from tests.resolvers.doors.people import PASSWORD
+from tests.resolvers.doors.things import BUILDERS, SYMBOL, Things
+from tests.resolvers.doors.wrong_values import EMOJI, HUGE_NUMBERS, Literal
+
+BIRTHDAY = "1985-12-10"
+PHONE = {"countryCode": "+31", "mobileNumber": "612345678"}
+FEATURE = {"resource": "chat", "title": "Chat", "description": "Talk to people."}
+LIMIT = {"resource": "trades_per_day", "title": "Trades", "description": "Orders a day.", "value": 50}
+PLAN = {"name": "Team", "description": "For teams.", "price": "49.99", "features": [FEATURE], "limits": [LIMIT], "trialDays": 7}
+FLOW = {"name": "Swing", "symbol": SYMBOL, "mode": "SWARM", "trigger": "MANUAL", "agents": ["market_analyst"], "config": {"swarm_runs": 5}}
+PROFILE = {"firstName": "Augusta", "lastName": "King", "birthday": BIRTHDAY, "phoneNumber": PHONE}
+RULE = {"name": "Cap", "ruleType": "MAX_POSITION_SIZE", "condition": {"max_usd": "100000"}, "action": "REJECT", "description": "So far"}
+PAYMENT = {"autoRenew": False, "paymentMethod": {"type": "card", "brand": "visa"}}
+
+# Everything but ids that a field must be given, and inputs with all their fields.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "register": {"input": {"email": "new@example.com", "password": PASSWORD, **PROFILE}},
+    "logIn": {"email": "<email>", "password": PASSWORD},
+    "refreshTokens": {"refreshToken": "<refresh_token>"},
+    "verifyEmail": {"token": "<confirming_link>"},
+    "forgotPassword": {"email": "<email>"},
+    "resetPassword": {"token": "<password_link>", "newPassword": "another quiet harbour"},
+    "changePassword": {"currentPassword": PASSWORD, "newPassword": "another quiet harbour"},
+    "updateMe": {"input": PROFILE},
+    "updateUser": {"input": PROFILE},
+    "createFlow": {"input": FLOW},
+    "updateFlow": {"input": {**FLOW, "name": "Tide", "status": "PAUSED"}},
+    "startFlow": {"input": {"modelProvider": "rule_based"}},
+    "triggerFlow": {"input": {"modelProvider": "rule_based", "orderQuantityOverride": "0.01"}},
+    "createOrder": {"input": {"symbol": SYMBOL, "side": "BUY", "quantity": "0.01", "clientOrderId": "mine", "walletId": "<wallet>"}},
+    "updatePosition": {"stopLoss": "40000", "takeProfit": "60000"},
+    "createRiskRule": {"input": RULE},
+    "updateRiskRule": {"input": {**RULE, "isActive": False}},
+    "createPlan": {"input": PLAN},
+    "updatePlan": {"input": PLAN},
+    "createSubscription": {"input": {"planId": "<plan>", "billingCycle": "YEARLY", **PAYMENT}},
+    "updateSubscription": {"input": PAYMENT},
+    "instrument": {"symbol": SYMBOL},
+    "candles": {"symbol": SYMBOL},
+    "ticker": {"symbol": SYMBOL},
+    "tickers": {"symbols": [SYMBOL]},
+    "price": {"symbol": SYMBOL},
+    "indicators": {"symbol": SYMBOL},
+    "priceTicks": {"symbols": [SYMBOL]},
+    # A stream begins with how the named thing stands.
+    "executionUpdates": {"executionId": "<execution>"},
+    "orderUpdates": {"orderId": "<order>"},
+    "positionUpdates": {"positionId": "<position>"},
+}
+ASKED_BY_CAROL = {"createSubscription"}
+# What the argument `id` of a field means, where its name does not say it.
+ID_OF = {"riskRule": "rule"}
+
+
+@dataclass(frozen=True, slots=True)
+class RootField:
+    """A field of Query, Mutation or Subscription."""
+
+    root: str
+    name: str
+    field: GraphQLField
+
+    def __str__(self) -> str:
+        return f"{self.root}.{self.name}"
+
+    @property
+    def permission(self) -> Permission | None:
+        found = re.search(r"Requires the permission `([^`]+)`", self.field.description or "")
+        return Permission(found[1]) if found else None
+
+    def document(self, variables: Iterable[str]) -> str:
+        """Return the operation that asks for this field alone, with these arguments and those that it needs as variables."""
+        args = [(name, it) for name, it in self.field.args.items() if name in variables or is_required_argument(it)]
+        declared = ", ".join(f"${name}: {it.type}" for name, it in args)
+        given = ", ".join(f"{name}: ${name}" for name, _ in args)
+        inside = "" if is_leaf_type(get_named_type(self.field.type)) else " { __typename }"
+        parts = (f"({declared})" if args else "", f"({given})" if args else "")
+        return f"{self.root.lower()} Ask{parts[0]} {{ {self.name}{parts[1]}{inside} }}"
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The arguments that name a thing, each with its kind; optional ones too."""
+        kinds = {}
+        for name in self.field.args:
+            if name == "id":
+                kinds[name] = ID_OF.get(self.name, self.name)
+            elif name.endswith("Id"):
+                kinds[name] = name.removesuffix("Id")
+        for kind in kinds.values():
+            assert kind in BUILDERS, f"{self} names a {kind}: add a function that makes one to tests/resolvers/doors/things.py"
+        return kinds
+
+    def good(self, things: Things) -> dict[str, Any]:
+        """Return variables that are answered without an error."""
+        needed = {name: things[kind] for name, kind in self.ids.items() if is_required_argument(self.field.args[name])}
+        variables = {**needed, **_filled(ARGUMENTS.get(self.name, {}), things)}
+        missing = [name for name, it in self.field.args.items() if is_required_argument(it) and name not in variables]
+        assert not missing, f"{self} needs {missing}: add good ones to ARGUMENTS in {__file__}"
+        return variables
+
+
+def root_fields() -> list[RootField]:
+    kinds = [SCHEMA._schema.type_map[root] for root in ("Query", "Mutation", "Subscription")]
+    objects = [kind for kind in kinds if isinstance(kind, GraphQLObjectType)]
+    return [RootField(kind.name, name, field) for kind in objects for name, field in kind.fields.items()]
+
+
+def wrong_arguments(field: RootField, good: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return (why, variables): the good variables with one thing wrong in them."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for name, argument in field.field.args.items():
+        for why, value in _wrong(argument.type, good.get(name), name):
+            found.append((why, {**good, name: value}))
+        if is_required_argument(argument):
+            found.append((f"without {name}", {key: value for key, value in good.items() if key != name}))
+    return found
+
+
+def _wrong(kind: GraphQLInputType, good: Any, at: str) -> list[tuple[str, Any]]:
+    found: list[Any] = [Literal("NaN"), Literal('"\\ud800"')]
+    inner: list[tuple[str, Any]] = []
+    if isinstance(kind, GraphQLNonNull):
+        found.append(None)
+        kind = kind.of_type
+    if isinstance(kind, GraphQLList):
+        item = good[0] if good else None
+        inner = [(why, [value]) for why, value in _wrong(kind.of_type, item, f"{at}.0")]
+        found += [7, True] if str(kind.of_type).startswith(("String", "ID")) else [7, "x", True]
+    elif isinstance(kind, GraphQLInputObjectType):
+        found += ["x", 7, True, [7], {**(good or {}), "unheard": 1}]
+        for name, part in kind.fields.items():
+            for why, value in _wrong(part.type, (good or {}).get(name), f"{at}.{name}"):
+                inner.append((why, {**(good or {}), name: value}))
+    elif isinstance(kind, GraphQLEnumType):
+        found += ["", EMOJI, "no such word", 7, True, ["x"], {}]
+    else:
+        found += _WRONG_SCALARS[kind.name]
+    return [(f"{at} = {str(value)[:40]!r}", value) for value in found] + inner
+
+
+_TEXT: list[Any] = [1.5, True, ["x"], {}, "a\0b"]
+_WRONG_SCALARS: dict[str, list[Any]] = {
+    "ID": _TEXT,
+    "String": [7, *_TEXT],
+    "Cursor": ["", EMOJI, "zz-zz", 7, *_TEXT],
+    "Int": ["two", 1.5, True, 2**63, ["x"], {}, EMOJI],
+    "Boolean": ["maybe", 7, 1.5, ["x"], {}],
+    "Decimal": ["two", "", EMOJI, "NaN", 1.5, True, [], {}, "1_000", *HUGE_NUMBERS],
+    "JSON": [7, "x", [7], True],
+    "Date": ["yesterday", "2026-02-30", 7, True, {}, EMOJI],
+    "DateTime": ["yesterday", "2026-02-30T00:00:00Z", 7, True, {}, EMOJI],
+}
+
+
+def _filled(value: Any, things: Things) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(item, things) for key, item in value.items()}
+    if isinstance(value, str) and (found := re.fullmatch(r"<(\w+)>", value)):
+        return things[found[1]]
+    return value

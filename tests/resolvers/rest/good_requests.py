@@ -1,0 +1,142 @@
+"""For every row of the route tables a request that is answered with success: what proves that the refusals are about what is wrong.
+
+A row without a required body or query needs no line here. `<flow>` stands for the id of Ada's flow, and so on: see
+`tests/resolvers/doors/things.py`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from resolvers.rest.api_v1 import API_V1_ROWS
+from resolvers.rest.endpoint import BoundCall
+from resolvers.rest.v1 import V1_ROWS
+from tests.resolvers.doors.people import PASSWORD, Person
+from tests.resolvers.doors.stage import Stage
+from tests.resolvers.doors.things import BUILDERS, SYMBOL
+
+ROWS = [*API_V1_ROWS, *V1_ROWS]
+NAMES = {"email": "new@example.com", "password": PASSWORD}
+BIRTHDAY = {"day": 10, "month": 12, "year": 1985}
+PHONE = {"country_code": "+31", "mobile_number": "612345678"}
+CARD = {"type": "card", "last4": "4242", "brand": "visa"}
+LIMIT = {"resource": "trades_per_day", "title": "Trades", "description": "Orders a day.", "value": 50}
+FEATURE = {"resource": "chat", "title": "Chat", "description": "Talk to people."}
+RULE = {"name": "Cap", "rule_type": "max_position_size", "condition": {"max_usd": 100_000}, "action": "reject", "description": "So far"}
+PLAN = {"name": "Team", "description": "For teams.", "price": 49.99, "features": [FEATURE], "limits": [LIMIT], "trial_days": 7}
+FLOW = {"name": "Swing", "symbol": SYMBOL, "mode": "swarm", "trigger": "manual", "agents": ["market_analyst"], "config": {"swarm_runs": 5}}
+PROFILE = {"first_name": "Augusta", "last_name": "King", "birthday": BIRTHDAY, "phone_number": PHONE}
+
+# The body of every row that must have one, and of those that may.
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/v1/auth/register": {**NAMES, "first_name": "New", "last_name": "Comer", "birthday": BIRTHDAY, "phone_number": PHONE},
+    "POST /api/v1/auth/login": {"email": "<email>", "password": PASSWORD},
+    "POST /api/v1/auth/refresh": {"refresh_token": "<refresh_token>"},
+    "POST /api/v1/auth/logout": {"all_sessions": True},
+    "POST /api/v1/auth/forgot-password": {"email": "<email>"},
+    "POST /api/v1/auth/reset-password": {"token": "<password_link>", "password": "another quiet harbour"},
+    "PUT /api/v1/users/me": PROFILE,
+    "PUT /api/v1/users/{user_id}": PROFILE,
+    "POST /api/v1/flows": FLOW,
+    "PATCH /api/v1/flows/{flow_id}": {**FLOW, "name": "Tide", "status": "paused"},
+    "POST /api/v1/flows/{flow_id}/start": {"model_provider": "rule_based"},
+    "POST /api/v1/flows/{flow_id}/trigger": {"model_provider": "rule_based", "order_quantity_override": 0.01},
+    "POST /api/v1/orders": {
+        "symbol": SYMBOL, "side": "buy", "order_type": "market", "quantity": 0.01, "time_in_force": "GTC",
+        "user_wallet_id": "<wallet>", "client_order_id": "mine-1",
+    },
+    "PATCH /api/v1/positions/{position_id}": {"stop_loss": 40_000, "take_profit": 60_000},
+    "POST /api/v1/risk-rules": RULE,
+    "PATCH /api/v1/risk-rules/{rule_id}": {**RULE, "is_active": False},
+    "POST /api/v1/plans": PLAN,
+    "PUT /api/v1/plans/{plan_id}": PLAN,
+    "POST /api/v1/user-plans": {"plan_id": "<plan>", "billing_cycle": "yearly", "auto_renew": True, "payment_method": CARD, "trial": False},
+    "PUT /api/v1/user-plans/{subscription_id}": {"auto_renew": False, "payment_method": CARD},
+    "POST /v1/auth/login": {"email": "<email>", "password": PASSWORD},
+    "POST /v1/auth/register": {**NAMES, "name": "New Comer"},
+    "POST /v1/auth/refresh": {"refresh_token": "<refresh_token>"},
+    "POST /v1/auth/logout": {"all_sessions": True},
+    "PUT /v1/auth/change-password": {"current_password": PASSWORD, "new_password": "another quiet harbour"},
+    "POST /v1/trading/orders": {
+        "symbol": SYMBOL, "side": "buy", "order_type": "market", "quantity": 0.01, "time_in_force": "GTC", "client_order_id": "mine-2",
+    },
+    "PUT /v1/trading/orders/{order_id}": {"quantity": 0.02},
+    "POST /v1/security/sessions/revoke": {"session_id": "<session>"},
+}  # fmt: skip
+# Query parameters that must be there.
+QUERIES: dict[str, dict[str, str]] = {
+    "GET /api/v1/auth/verify-email": {"token": "<confirming_link>"},
+    "GET /api/v1/risk-rules/validate": {"symbol": SYMBOL, "side": "buy", "quantity": "0.01", "price": "50000", "wallet_id": "<wallet>"},
+}
+# Rows that Ada's things stand in the way of.
+ASKED_BY_CAROL = {"POST /api/v1/user-plans"}
+# Rows that no request of this version can please, and the status that the best of requests gets.
+NEVER_PLEASED = {"PUT /v1/trading/orders/{order_id}": 409}  # no venue takes orders that rest, and only those can be amended
+# Fields and parameters with the id of a thing, where the name does not say which.
+ID_NAMES = {"user_wallet_id": "wallet"}
+NO_IDS = {"client_order_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class GoodRequest:
+    """A request that can be spoilt."""
+
+    row: BoundCall
+    path: str
+    query: dict[str, str]
+    body: dict[str, Any] | None
+    person: Person
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        return NEVER_PLEASED.get(name_of(self.row), self.row.call.status)
+
+    async def send(self, client: httpx.AsyncClient, **changes: Any) -> httpx.Response:
+        """Send it; `path`, `params`, `json`, `content` and `headers` replace what it has."""
+        request: dict[str, Any] = {"params": self.query, "headers": self.person.headers, **changes}
+        if self.body is not None and not {"content", "json"} & set(changes):
+            request["json"] = self.body
+        if "content" in request:
+            request["headers"] = {"Content-Type": "application/json", **request["headers"]}
+        return await client.request(self.row.call.method, request.pop("path", self.path), **request)
+
+
+def name_of(row: BoundCall) -> str:
+    return f"{row.call.method} {row.path.replace(':path}', '}')}"
+
+
+def good_request(row: BoundCall, stage: Stage) -> GoodRequest:
+    """Return a request that the row answers with success; fails with what to add for a row that is not known here."""
+    name = name_of(row)
+    body = BODIES.get(name)
+    if body is None and row.body is not None:
+        raise AssertionError(f"{name} takes a body: add a good one to BODIES in {__file__}")
+    query = QUERIES.get(name, {})
+    missing = {entry.wire_name for entry in row.inputs if entry.place == "query" and entry.is_required} - set(query)
+    assert not missing, f"{name} needs {sorted(missing)} in its query: add good ones to QUERIES in {__file__}"
+    person = stage.carol if name in ASKED_BY_CAROL else stage.ada
+    return GoodRequest(row, path_of(row, stage.things), filled(query, stage.things), filled(body, stage.things), person)
+
+
+def path_of(row: BoundCall, things: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)(:path)?\}", lambda found: things[thing_of(found[1], name_of(row))], row.path)
+
+
+def thing_of(parameter: str, where: str) -> str:
+    """Return the kind of thing that a parameter names."""
+    kind = ID_NAMES.get(parameter, parameter.removesuffix("_id"))
+    known = {"symbol", *BUILDERS}
+    assert kind in known, f"{where} names a {parameter}: add a function that makes one to tests/resolvers/doors/things.py"
+    return kind
+
+
+def filled(value: Any, things: dict[str, str]) -> Any:
+    """Return the value with the things in place of their names in pointed brackets."""
+    if isinstance(value, dict):
+        return {key: filled(item, things) for key, item in value.items()}
+    if isinstance(value, str) and (found := re.fullmatch(r"<(\w+)>", value)):
+        return things[found[1]]
+    return value
