@@ -57,11 +57,11 @@ class PriceAlertMutations:
         "Switch a price alert off, or on again: then it waits anew, from the price of now. Raises NOT_FOUND, ALERT_LIMIT_REACHED.",
         service=service.switch_price_alert,
     )
-    async def switch_price_alert(self, info: Info, alert_id: strawberry.ID, is_active: bool) -> models.PriceAlert:
-        return await service.switch_price_alert(info.context.operation, alert_id, is_active)
+    async def switch_price_alert(self, info: Info, price_alert_id: strawberry.ID, is_active: bool) -> models.PriceAlert:
+        return await service.switch_price_alert(info.context.operation, price_alert_id, is_active)
 
     @mutation(strawberry.ID, "Delete a price alert and return its id. Raises NOT_FOUND.", service=service.delete_price_alert)
-    async def delete_price_alert(self, info: Info, alert_id: strawberry.ID) -> strawberry.ID:
+    async def delete_price_alert(self, info: Info, price_alert_id: strawberry.ID) -> strawberry.ID:
         async with info.context.unit_of_work() as work:
-            await service.delete_price_alert(work, alert_id)
-        return alert_id
+            await service.delete_price_alert(work, price_alert_id)
+        return price_alert_id

@@ -3,7 +3,7 @@
 ARGUMENTS = {
     "after": "The `endCursor` of the page before.",
     "agent_role": "Only decisions of this stage, for instance `market_analyst`.",
-    "alert_id": "The id of a security alert or a price alert.",
+    "alert_id": "The id of a security alert.",
     "all_sessions": "End all sessions of the user, not just this one.",
     "asset": "Only entries of this asset, for instance `USDT`.",
     "before": "The `startCursor` of the page behind, to read backward with `last`.",
@@ -26,6 +26,7 @@ ARGUMENTS = {
     "password": "The password of the account.",
     "plan_id": "The id of a plan.",
     "position_id": "The id of a position.",
+    "price_alert_id": "The id of a price alert.",
     "refresh_token": "The refresh token received last.",
     "rule_id": "The id of a risk rule.",
     "session_id": "The id of one of the caller's sessions.",

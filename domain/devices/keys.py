@@ -24,10 +24,13 @@ def digest_of(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def device_with_key(work: UnitOfWork, device: str, key: str) -> Device:
+async def device_with_key(work: UnitOfWork, device_id: str, key: str) -> Device:
     """Return the device of this id whose key this is, locked. Raises UNAUTHORIZED, alike for a wrong key and for no such device."""
     found: Device | None = await work.session.scalar(
-        select(Device).where(Device.id == device, Device.deleted_at.is_(None)).with_for_update().execution_options(populate_existing=True)
+        select(Device)
+        .where(Device.id == device_id, Device.deleted_at.is_(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     digest = digest_of(key[:MAX_LENGTH])
     if found is None or not hmac.compare_digest(found.key_digest, digest):

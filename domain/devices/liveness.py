@@ -15,16 +15,16 @@ from domain.runtime.unit_of_work import UnitOfWork
 AT_ONCE = 100
 
 
-async def heartbeat(work: UnitOfWork, device: str, device_key: str | None = None) -> Device:
+async def heartbeat(work: UnitOfWork, device_id: str, device_key: str | None = None) -> Device:
     """Note a sign of life, sent by the device itself with its key or by its owner with `devices:write`.
 
     Raises UNAUTHORIZED, FORBIDDEN, NOT_FOUND.
     """
     if device_key is not None:
-        found = await device_with_key(work, device, device_key)
+        found = await device_with_key(work, device_id, device_key)
     else:
         check(work.caller, Permission.DEVICES_WRITE)
-        found = await locked_device(work, device)
+        found = await locked_device(work, device_id)
     note_contact(work, found)
     return found
 

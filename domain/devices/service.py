@@ -128,18 +128,18 @@ async def page_of_devices(
 
 
 @requires(Permission.DEVICES_READ)
-async def get_device(work: UnitOfWork, device: str) -> Device:
+async def get_device(work: UnitOfWork, device_id: str) -> Device:
     """Return one device by its id, or else by the hardware's own. Raises NOT_FOUND."""
-    return await find_device(work, device)
+    return await find_device(work, device_id)
 
 
 @requires(Permission.DEVICES_WRITE)
-async def update_device(work: UnitOfWork, device: str, changes: DeviceChanges) -> Device:
+async def update_device(work: UnitOfWork, device_id: str, changes: DeviceChanges) -> Device:
     """Change a device. `status` takes it into maintenance or out of it: whether it is online then is what was observed.
 
     Raises NOT_FOUND, VALIDATION_ERROR, INVALID_DEVICE_STATE for a status that only being heard of can give.
     """
-    found = await locked_device(work, device)
+    found = await locked_device(work, device_id)
     if changes.configuration is not None:
         _check_configuration(changes.configuration)
         found.configuration = changes.configuration
@@ -156,38 +156,38 @@ async def update_device(work: UnitOfWork, device: str, changes: DeviceChanges) -
 
 
 @requires(Permission.DEVICES_WRITE)
-async def rotate_device_key(work: UnitOfWork, device: str) -> RegisteredDevice:
+async def rotate_device_key(work: UnitOfWork, device_id: str) -> RegisteredDevice:
     """Give a device another key; the old one is void at once. Raises NOT_FOUND."""
-    found = await locked_device(work, device)
+    found = await locked_device(work, device_id)
     key, found.key_digest = new_key()
     found.updated_at = work.now
     return RegisteredDevice(found, key)
 
 
 @requires(Permission.DEVICES_WRITE)
-async def delete_device(work: UnitOfWork, device: str) -> Device:
+async def delete_device(work: UnitOfWork, device_id: str) -> Device:
     """Remove a device: its key is void, its hardware id is free again, what it reported stays. Raises NOT_FOUND."""
-    found = await locked_device(work, device)
+    found = await locked_device(work, device_id)
     found.deleted_at = found.updated_at = work.now
     return found
 
 
-async def find_device(work: UnitOfWork, device: str) -> Device:
+async def find_device(work: UnitOfWork, device_id: str) -> Device:
     """Return the caller's device; raises NOT_FOUND."""
-    return await _found(work, devices_visible_to(work.caller), device)
+    return await _found(work, devices_visible_to(work.caller), device_id)
 
 
-async def locked_device(work: UnitOfWork, device: str) -> Device:
+async def locked_device(work: UnitOfWork, device_id: str) -> Device:
     """Return the caller's device, locked until the end of the transaction; raises NOT_FOUND."""
-    return await _found(work, devices_visible_to(work.caller).with_for_update().execution_options(populate_existing=True), device)
+    return await _found(work, devices_visible_to(work.caller).with_for_update().execution_options(populate_existing=True), device_id)
 
 
-async def _found(work: UnitOfWork, query: Select[Device], device: str) -> Device:
+async def _found(work: UnitOfWork, query: Select[Device], device_id: str) -> Device:
     # the server's own id wins over hardware that is called like it
-    either = query.where(or_(Device.id == device, Device.device_id == device)).order_by((Device.id == device).desc())
+    either = query.where(or_(Device.id == device_id, Device.device_id == device_id)).order_by((Device.id == device_id).desc())
     found: Device | None = await work.session.scalar(either.limit(1))
     if found is None:
-        raise NotFound("Device", device)
+        raise NotFound("Device", device_id)
     return found
 
 

@@ -83,16 +83,16 @@ async def create_price_alert(operation: Operation, body: NewPriceAlert) -> Price
 
 
 @requires(Permission.PRICE_ALERTS_WRITE)
-async def switch_price_alert(operation: Operation, alert_id: str, is_active: bool) -> PriceAlert:
+async def switch_price_alert(operation: Operation, price_alert_id: str, is_active: bool) -> PriceAlert:
     """Switch an alert off, or on again: then it waits anew, from the price of now, and one that has fired may fire once more.
 
     Raises NOT_FOUND, ALERT_LIMIT_REACHED, NO_MARKET_DATA, MARKET_UNAVAILABLE.
     """
     async with operation.reading() as work:
-        symbol = (await find_price_alert(work, alert_id)).symbol
+        symbol = (await find_price_alert(work, price_alert_id)).symbol
     tick = await operation.use(Market).price(symbol) if is_active else None
     async with operation.unit_of_work() as work:
-        alert = await _locked(work, alert_id)
+        alert = await _locked(work, price_alert_id)
         if alert.is_active == is_active:
             return alert
         if tick is not None:
@@ -106,9 +106,9 @@ async def switch_price_alert(operation: Operation, alert_id: str, is_active: boo
 
 
 @requires(Permission.PRICE_ALERTS_WRITE)
-async def delete_price_alert(work: UnitOfWork, alert_id: str) -> None:
+async def delete_price_alert(work: UnitOfWork, price_alert_id: str) -> None:
     """Delete an alert, fired or not. Raises NOT_FOUND."""
-    await work.session.delete(await _locked(work, alert_id))
+    await work.session.delete(await _locked(work, price_alert_id))
 
 
 @requires(Permission.MARKET_READ)
@@ -129,14 +129,14 @@ async def page_of_price_alerts(
 
 
 @requires(Permission.MARKET_READ)
-async def get_price_alert(work: UnitOfWork, alert_id: str) -> PriceAlert:
+async def get_price_alert(work: UnitOfWork, price_alert_id: str) -> PriceAlert:
     """Return one alert. Raises NOT_FOUND."""
-    return await find_price_alert(work, alert_id)
+    return await find_price_alert(work, price_alert_id)
 
 
-async def find_price_alert(work: UnitOfWork, alert_id: str) -> PriceAlert:
+async def find_price_alert(work: UnitOfWork, price_alert_id: str) -> PriceAlert:
     """Return the caller's alert; raises NOT_FOUND."""
-    return await _found(work, price_alerts_visible_to(work.caller), alert_id)
+    return await _found(work, price_alerts_visible_to(work.caller), price_alert_id)
 
 
 def _filtered(work: UnitOfWork, symbol: str | None, is_active: bool | None) -> Select[PriceAlert]:
@@ -144,15 +144,15 @@ def _filtered(work: UnitOfWork, symbol: str | None, is_active: bool | None) -> S
     return equal(price_alerts_visible_to(work.caller), (PriceAlert.symbol, wanted), (PriceAlert.is_active, is_active))
 
 
-async def _locked(work: UnitOfWork, alert_id: str) -> PriceAlert:
+async def _locked(work: UnitOfWork, price_alert_id: str) -> PriceAlert:
     query = price_alerts_visible_to(work.caller).with_for_update().execution_options(populate_existing=True)
-    return await _found(work, query, alert_id)
+    return await _found(work, query, price_alert_id)
 
 
-async def _found(work: UnitOfWork, query: Select[PriceAlert], alert_id: str) -> PriceAlert:
-    alert = await work.session.scalar(query.where(PriceAlert.id == alert_id))
+async def _found(work: UnitOfWork, query: Select[PriceAlert], price_alert_id: str) -> PriceAlert:
+    alert = await work.session.scalar(query.where(PriceAlert.id == price_alert_id))
     if alert is None:
-        raise NotFound("Price alert", alert_id)
+        raise NotFound("Price alert", price_alert_id)
     return alert
 
 

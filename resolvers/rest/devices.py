@@ -13,17 +13,17 @@ from schema.rest.devices import changed_field
 
 
 @requires(Permission.DEVICES_WRITE)
-async def update_device(work: UnitOfWork, device: str, changes: DeviceChanges, stated: dict[str, Any]) -> Device:
+async def update_device(work: UnitOfWork, device_id: str, changes: DeviceChanges, stated: dict[str, Any]) -> Device:
     """Change a device; fields that never change may be sent along as they are.
 
     Raises NOT_FOUND, IMMUTABLE_FIELD, VALIDATION_ERROR, INVALID_DEVICE_STATE.
     """
-    field = changed_field(await service.locked_device(work, device), stated)
+    field = changed_field(await service.locked_device(work, device_id), stated)
     if field is not None:
         raise DomainError(ErrorCode.IMMUTABLE_FIELD, f"{field} of a device cannot be changed", field=field)
-    return await service.update_device(work, device, changes)
+    return await service.update_device(work, device_id, changes)
 
 
-async def heartbeat(work: UnitOfWork, device: str, device_key: Annotated[str | None, Header("X-Device-Key")] = None) -> Device:
+async def heartbeat(work: UnitOfWork, device_id: str, device_key: Annotated[str | None, Header("X-Device-Key")] = None) -> Device:
     """Note a sign of life, by the device with its key in `X-Device-Key`, or by its owner. Raises UNAUTHORIZED, FORBIDDEN, NOT_FOUND."""
-    return await liveness.heartbeat(work, device, device_key)
+    return await liveness.heartbeat(work, device_id, device_key)

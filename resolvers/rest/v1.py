@@ -55,13 +55,13 @@ TRADING = [
 MARKET = [
     Call("POST", "/market/alerts", price_alerts.create_price_alert, PriceAlertCreatedView, status=201, body=PriceAlertBody),
     Call("GET", "/market/alerts", price_alerts.list_price_alerts, list[PriceAlertView]),
-    Call("GET", "/market/alerts/{alert_id}", price_alerts.get_price_alert, PriceAlertView),
-    Call("PUT", "/market/alerts/{alert_id}", price_alerts.switch_price_alert, PriceAlertView, body=PriceAlertSwitchBody),
+    Call("GET", "/market/alerts/{price_alert_id}", price_alerts.get_price_alert, PriceAlertView),
+    Call("PUT", "/market/alerts/{price_alert_id}", price_alerts.switch_price_alert, PriceAlertView, body=PriceAlertSwitchBody),
     Call(
         "DELETE",
-        "/market/alerts/{alert_id}",
+        "/market/alerts/{price_alert_id}",
         price_alerts.delete_price_alert,
-        answer={"message": "Alert deleted successfully", "alert_id": "{alert_id}"},
+        answer={"message": "Alert deleted successfully", "alert_id": "{price_alert_id}"},
     ),
 ]
 
@@ -74,16 +74,16 @@ IOT = [
         types={"limit": devices.DeviceLimit, "type": TypeWord | None, "status": StatusWord | None},
     ),
     Call("POST", "/iot/devices", devices.register_device, RegisteredDeviceView, status=201, body=DeviceBody),
-    Call("GET", "/iot/devices/{device}", devices.get_device, DeviceView),
-    Call("PUT", "/iot/devices/{device}", update_device, DeviceView, body=DeviceChangesBody),
+    Call("GET", "/iot/devices/{device_id}", devices.get_device, DeviceView),
+    Call("PUT", "/iot/devices/{device_id}", update_device, DeviceView, body=DeviceChangesBody),
     Call(
         "DELETE",
-        "/iot/devices/{device}",
+        "/iot/devices/{device_id}",
         devices.delete_device,
-        answer={"message": "Device deleted successfully", "device_id": "{device}"},
+        answer={"message": "Device deleted successfully", "device_id": "{device_id}"},
     ),
-    Call("POST", "/iot/devices/{device}/key", devices.rotate_device_key, RegisteredDeviceView),
-    Call("POST", "/iot/devices/{device}/heartbeat", heartbeat, DeviceView, public=True),
+    Call("POST", "/iot/devices/{device_id}/key", devices.rotate_device_key, RegisteredDeviceView),
+    Call("POST", "/iot/devices/{device_id}/heartbeat", heartbeat, DeviceView, public=True),
 ]
 
 SECURITY = [

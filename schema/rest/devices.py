@@ -33,6 +33,7 @@ KEPT_IN_CONFIGURATION = (
 TypeWord = Annotated[DeviceType, BeforeValidator(lambda value: TYPE_WORDS.get(value, value) if isinstance(value, str) else value)]
 StatusWord = Annotated[DeviceStatus, BeforeValidator(lambda value: STATUS_WORDS.get(value, value) if isinstance(value, str) else value)]
 Word = Annotated[str, Field(max_length=100)]
+Time = Annotated[str, Field(pattern=r"^\d{1,7}[ _]?[A-Za-z]{0,10}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ class DeviceBody:
     model: Word | None = None
     firmware_version: Word | None = None
     protocol: Word | None = None
-    reporting_interval: int | Word | None = None
-    data_retention: int | Word | None = None
+    reporting_interval: int | Time | None = None
+    data_retention: int | Time | None = None
     alert_thresholds: dict[str, Any] | None = None
 
     def arguments(self) -> dict[str, Any]:

@@ -10,13 +10,18 @@ from sqlalchemy import select
 
 from domain.accounts import links
 from domain.analysts.models import Conversation
+from domain.devices import service as devices
+from domain.devices.models import DeviceType
 from domain.exchanges.venue import Side
 from domain.flows.models import Flow
 from domain.market.market import Market
 from domain.plans import catalogue
 from domain.plans import service as subscriptions
+from domain.price_alerts import service as price_alerts
+from domain.price_alerts.models import AlertCondition
 from domain.risk import service as risk
 from domain.risk.models import RuleType
+from domain.security_alerts import service as security_alerts
 from domain.trading.models import Position
 from domain.trading.placing import OrderRequest, place_order, write_intent
 from domain.wallets.models import Wallet
@@ -31,7 +36,11 @@ type Things = dict[str, str]
 type Builder = Callable[[Person, Things], Awaitable[str]]
 
 # What everybody with the permission sees: somebody else's is no secret, only an unknown one is not found.
-SEEN_BY_ALL = {"plan": "plans are on offer to everybody", "user": "users:read, users:write and users:delete are over all accounts"}
+SEEN_BY_ALL = {
+    "alert": "security_alerts:read and security_alerts:write are over all accounts",
+    "plan": "plans are on offer to everybody",
+    "user": "users:read, users:write and users:delete are over all accounts",
+}
 
 
 async def a_flow(owner: Person, _: Things) -> str:
@@ -106,6 +115,21 @@ async def a_link_that_sets_a_password(owner: Person, _: Things) -> str:
     return mails(owner.runtime)[-1][1]
 
 
+async def a_security_alert(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        return (await security_alerts.create_alert(work, security_alerts.NewAlert("stolen_phone", "My phone is gone."))).id
+
+
+async def a_price_alert(owner: Person, _: Things) -> str:
+    alert = price_alerts.NewPriceAlert(SYMBOL, AlertCondition.ABOVE, Decimal(1_000_000))
+    return (await price_alerts.create_price_alert(owner.operation, alert)).id
+
+
+async def a_device(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        return (await devices.register_device(work, devices.NewDevice("Meter", DeviceType.ENERGY_METER))).device.id
+
+
 # In this order: a run needs its flow.
 BUILDERS: dict[str, Builder] = {
     "wallet": the_wallet,
@@ -117,6 +141,9 @@ BUILDERS: dict[str, Builder] = {
     "position": an_open_position,
     "order": an_order_that_its_venue_has_not_heard_of,
     "rule": a_rule,
+    "alert": a_security_alert,
+    "price_alert": a_price_alert,
+    "device": a_device,
     "session": a_session,
     "user": a_user,
     "refresh_token": a_refresh_token,

@@ -36,6 +36,7 @@ FLOW = {"name": "Swing", "symbol": SYMBOL, "mode": "SWARM", "trigger": "MANUAL",
 PROFILE = {"firstName": "Augusta", "lastName": "King", "birthday": BIRTHDAY, "phoneNumber": PHONE}
 RULE = {"name": "Cap", "ruleType": "MAX_POSITION_SIZE", "condition": {"max_usd": "100000"}, "action": "REJECT", "description": "So far"}
 PAYMENT = {"autoRenew": False, "paymentMethod": {"type": "card", "brand": "visa"}}
+DEVICE = {"name": "Meter", "location": "Cellar", "description": "Below.", "configuration": {"firmware_version": "1"}}
 
 # Everything but ids that a field must be given, and inputs with all their fields.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -60,6 +61,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "updatePlan": {"input": PLAN},
     "createSubscription": {"input": {"planId": "<plan>", "billingCycle": "YEARLY", **PAYMENT}},
     "updateSubscription": {"input": PAYMENT},
+    "createSecurityAlert": {
+        "input": {"alertType": "stolen_phone", "message": "Gone.", "severity": "HIGH", "details": {"model": "Fairphone"}}
+    },
+    "createPriceAlert": {"input": {"symbol": SYMBOL, "condition": "ABOVE", "targetPrice": "90000", "message": "Oh", "isActive": True}},
+    "switchPriceAlert": {"isActive": False},
+    "registerDevice": {"input": {**DEVICE, "type": "ENERGY_METER", "deviceId": "MTR-1"}},
+    "updateDevice": {"input": {**DEVICE, "status": "MAINTENANCE"}},
+    "deviceUpdates": {"deviceId": "<device>"},
     "instrument": {"symbol": SYMBOL},
     "candles": {"symbol": SYMBOL},
     "ticker": {"symbol": SYMBOL},
@@ -74,7 +83,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 ASKED_BY_CAROL = {"createSubscription"}
 # What the argument `id` of a field means, where its name does not say it.
-ID_OF = {"riskRule": "rule"}
+ID_OF = {"riskRule": "rule", "securityAlert": "alert"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +117,9 @@ class RootField:
         kinds = {}
         for name in self.field.args:
             if name == "id":
-                kinds[name] = ID_OF.get(self.name, self.name)
+                kinds[name] = ID_OF.get(self.name) or _snake_case(self.name)
             elif name.endswith("Id"):
-                kinds[name] = name.removesuffix("Id")
+                kinds[name] = _snake_case(name.removesuffix("Id"))
         for kind in kinds.values():
             assert kind in BUILDERS, f"{self} names a {kind}: add a function that makes one to tests/resolvers/doors/things.py"
         return kinds
@@ -122,6 +131,10 @@ class RootField:
         missing = [name for name, it in self.field.args.items() if is_required_argument(it) and name not in variables]
         assert not missing, f"{self} needs {missing}: add good ones to ARGUMENTS in {__file__}"
         return variables
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def root_fields() -> list[RootField]:

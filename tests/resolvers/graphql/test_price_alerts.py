@@ -7,8 +7,8 @@ from tests.market_script import ScriptedSource
 
 FIELDS = "id symbol condition targetPrice referencePrice message isActive triggeredAt triggeredPrice"
 CREATE = f"mutation ($input: PriceAlertInput!, $key: String) {{ createPriceAlert(input: $input, idempotencyKey: $key) {{ {FIELDS} }} }}"
-SWITCH = f"mutation ($id: ID!, $on: Boolean!) {{ switchPriceAlert(alertId: $id, isActive: $on) {{ {FIELDS} }} }}"
-DELETE = "mutation ($id: ID!) { deletePriceAlert(alertId: $id) }"
+SWITCH = f"mutation ($id: ID!, $on: Boolean!) {{ switchPriceAlert(priceAlertId: $id, isActive: $on) {{ {FIELDS} }} }}"
+DELETE = "mutation ($id: ID!) { deletePriceAlert(priceAlertId: $id) }"
 LIST = "{ priceAlerts(isActive: true) { totalCount nodes { id } } }"
 HIGH = {"symbol": "btc-usdt", "condition": "ABOVE", "targetPrice": "51000.5", "message": "To the moon"}
 

@@ -86,6 +86,7 @@ MADE_UP = {
     ("input", "RiskRuleChangesInput!"): "{}",
     ("input", "SecurityAlertInput!"): '{alertType: "x", message: "x"}',
     ("alertId", "ID!"): '"alert_x"',
+    ("priceAlertId", "ID!"): '"palert_x"',
     ("input", "PriceAlertInput!"): '{symbol: "X", condition: ABOVE, targetPrice: 1}',
     ("isActive", "Boolean!"): "true",
     ("input", "DeviceInput!"): '{name: "X", type: SENSOR}',

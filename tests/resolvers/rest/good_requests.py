@@ -28,6 +28,7 @@ RULE = {"name": "Cap", "rule_type": "max_position_size", "condition": {"max_usd"
 PLAN = {"name": "Team", "description": "For teams.", "price": 49.99, "features": [FEATURE], "limits": [LIMIT], "trial_days": 7}
 FLOW = {"name": "Swing", "symbol": SYMBOL, "mode": "swarm", "trigger": "manual", "agents": ["market_analyst"], "config": {"swarm_runs": 5}}
 PROFILE = {"first_name": "Augusta", "last_name": "King", "birthday": BIRTHDAY, "phone_number": PHONE}
+DEVICE = {"name": "Meter", "type": "energy_meter", "device_id": "MTR-1", "location": "Cellar", "configuration": {"firmware_version": "1"}}
 
 # The body of every row that must have one, and of those that may.
 BODIES: dict[str, dict[str, Any]] = {
@@ -63,6 +64,13 @@ BODIES: dict[str, dict[str, Any]] = {
         "symbol": SYMBOL, "side": "buy", "order_type": "market", "quantity": 0.01, "time_in_force": "GTC", "client_order_id": "mine-2",
     },
     "PUT /v1/trading/orders/{order_id}": {"quantity": 0.02},
+    "POST /v1/market/alerts": {"symbol": SYMBOL, "condition": "above", "target_price": 90_000, "message": "To the moon", "is_active": True},
+    "PUT /v1/market/alerts/{price_alert_id}": {"is_active": False},
+    "POST /v1/iot/devices": DEVICE,
+    "PUT /v1/iot/devices/{device_id}": {"name": "Cellar", "location": "Cellar", "description": "Below.", "status": "maintenance"},
+    "POST /v1/security/alerts": {
+        "alert_type": "stolen_phone", "message": "My phone is gone.", "severity": "high", "details": {"model": "Fairphone"},
+    },
     "POST /v1/security/sessions/revoke": {"session_id": "<session>"},
 }  # fmt: skip
 # Query parameters that must be there.
@@ -76,7 +84,9 @@ ASKED_BY_CAROL = {"POST /api/v1/user-plans"}
 NEVER_PLEASED = {"PUT /v1/trading/orders/{order_id}": 409}  # no venue takes orders that rest, and only those can be amended
 # Fields and parameters with the id of a thing, where the name does not say which.
 ID_NAMES = {"user_wallet_id": "wallet"}
-NO_IDS = {"client_order_id"}
+# Open rows that ask for a key of their own where no token came.
+KEYED = {"POST /v1/iot/devices/{device_id}/heartbeat"}
+NO_IDS = {"client_order_id", "device_id"}  # the second is the hardware's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ async def test_words_of_other_clients_are_taken(client: httpx.AsyncClient, ada: 
         ({"name": " "}, "name"),
         ({"device_id": "x" * 65}, "device_id"),
         ({"configuration": []}, "configuration"),
-        ({"reporting_interval": "never"}, "configuration.reporting_interval"),
+        ({"configuration": {"reporting_interval": "never"}}, "configuration.reporting_interval"),
         ({"description": "x" * 501}, "description"),
     ],
 )

@@ -45,7 +45,7 @@ def test_open_rows_are_the_ones_that_the_contracts_name() -> None:
         "/v1/auth/login",
         "/v1/auth/register",
         "/v1/auth/refresh",
-        "/v1/iot/devices/{device}/heartbeat",  # devices send their own key
+        "/v1/iot/devices/{device_id}/heartbeat",  # devices send their own key
     }
 
 
