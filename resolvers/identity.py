@@ -41,11 +41,3 @@ async def identified(operation: Operation, token: str | None) -> Operation:
     if token is None:
         raise DomainError(ErrorCode.UNAUTHORIZED, "Not authenticated")
     return replace(operation, caller=await caller_of(operation, token))
-
-
-async def identified_if_possible(operation: Operation, token: str | None) -> Operation:
-    """Return the operation in the name of the token's user, or as it was when there is no valid token."""
-    try:
-        return await identified(operation, token)
-    except DomainError:
-        return operation

@@ -1,7 +1,7 @@
 """OpenAPI 3.1 read off the same rows that serve the requests."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any, get_args
 
@@ -11,13 +11,18 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 from domain.kernel.errors import ErrorCode
+from resolvers.http import LIMIT_HEADERS
 from resolvers.rest.endpoint import BoundCall
 from resolvers.rest.inputs import FORM_TYPE, JSON_TYPE, Input
 from schema.rest.dialects import Dialect
 from schema.rest.rendering import record_of
 
+TOO_MANY_REQUESTS = 429
 REFERENCE = "#/components/schemas/{model}"
-_COMMON = (ErrorCode.VALIDATION_ERROR, ErrorCode.INTERNAL_ERROR)
+_COMMON = (ErrorCode.VALIDATION_ERROR, ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.INTERNAL_ERROR)
+_RETRY_AFTER = "Retry-After"
+_HEADERS = {**LIMIT_HEADERS, _RETRY_AFTER: "Seconds until it makes sense to try again."}
+_LIMITS = {name: {"$ref": f"#/components/headers/{name}"} for name in LIMIT_HEADERS}
 _WITH_BODY = (ErrorCode.INVALID_JSON, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -39,7 +44,11 @@ def openapi(dialect: Dialect, rows: Iterable[BoundCall], version: str) -> dict[s
         "openapi": "3.1.0",
         "info": {"title": dialect.title, "version": version, "description": dialect.description},
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "components": {
+            "schemas": schemas,
+            "headers": _integers(_HEADERS),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
     }
 
 
@@ -81,7 +90,7 @@ def _parameter(entry: Input, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
     call = row.call
-    success: dict[str, Any] = {"description": "Success"}
+    success: dict[str, Any] = {"description": "Success", "headers": {**_LIMITS}}
     if call.answer:
         properties = {key: {"type": "string"} for key in call.answer}
         success["content"] = {JSON_TYPE: {"schema": {"type": "object", "properties": properties, "required": list(properties)}}}
@@ -99,12 +108,22 @@ def _responses(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
             by_status.setdefault(call.statuses.get(code, row.dialect.status_of(code)), []).append(code)
     failure = {JSON_TYPE: {"schema": {"$ref": REFERENCE.format(model="Failure")}}}
     failures = {
-        str(status): {"description": " ".join(f"`{code.value}`: {code.meaning}" for code in listed), "content": failure}
+        str(status): {
+            "description": " ".join(f"`{code.value}`: {code.meaning}" for code in listed),
+            "headers": _LIMITS | ({_RETRY_AFTER: {"$ref": f"#/components/headers/{_RETRY_AFTER}"}} if status == TOO_MANY_REQUESTS else {}),
+            "content": failure,
+        }
         for status, listed in sorted(by_status.items())
     }
     if row.is_paged and row.dialect.page_headers:
-        success["headers"] = {name: {"description": text, "schema": {"type": "integer"}} for name, text in row.dialect.page_headers.items()}
-    return {str(call.status): success, **failures, "default": {"description": "Any other refusal.", "content": failure}}
+        success["headers"] |= {
+            name: {"description": text, "schema": {"type": "integer"}} for name, text in row.dialect.page_headers.items()
+        }
+    return {str(call.status): success, **failures, "default": {"description": "Any other refusal.", "headers": _LIMITS, "content": failure}}
+
+
+def _integers(headers: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"description": text, "schema": {"type": "integer"}} for name, text in headers.items()}
 
 
 def _answer_schema(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
