@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from domain.accounts.identity import caller_of
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import ANONYMOUS
+from domain.plans.allowances import Traffic, check
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from resolvers.http import request_id_of
@@ -41,3 +42,17 @@ async def identified(operation: Operation, token: str | None) -> Operation:
     if token is None:
         raise DomainError(ErrorCode.UNAUTHORIZED, "Not authenticated")
     return replace(operation, caller=await caller_of(operation, token))
+
+
+async def connected(operation: Operation, token: str | None) -> Operation:
+    """Return the operation in whose name a socket is opened, which is counted: for the user, or for the address of a stranger.
+
+    Raises what `identified` raises, and RATE_LIMIT_EXCEEDED.
+    """
+    try:
+        operation = await identified(operation, token)
+    except DomainError:
+        await check(operation, Traffic.CONNECTS)
+        raise
+    await check(operation, Traffic.CONNECTS)
+    return operation
