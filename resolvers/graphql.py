@@ -21,6 +21,7 @@ from resolvers.market import MarketQueries, MarketSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
+from resolvers.rate_limits import RateLimitQueries
 from resolvers.risk import RiskMutations, RiskQueries
 from resolvers.wallets import WalletQueries
 from schema.scalars import SCALARS
@@ -37,6 +38,7 @@ QUERIES = (
     PlanQueries,
     MarketQueries,
     ErrorQueries,
+    RateLimitQueries,
 )
 MUTATIONS = (AccountMutations, FlowMutations, ExecutionMutations, OrderMutations, PositionMutations, RiskMutations, PlanMutations)
 SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from enum import Enum
 
+from domain.kernel.errors import DomainError, ErrorCode
 from domain.plans.limits import is_premium
 from domain.runtime.operation import Operation
-from domain.runtime.rate_limits import Admission, Bucket, RateLimited, Rule, network_of
+from domain.runtime.rate_limits import Admission, Bucket, Draw, RateLimited, Rule, network_of, whole_seconds
 
 # How long it takes until a new plan, or the end of one, is noticed.
 REMEMBERED_FOR = timedelta(seconds=5)
@@ -92,6 +93,44 @@ async def bucket_of(operation: Operation) -> Bucket:
     if settings.rate_limits and await operation.runtime.lasting(PaidPlans).has_one(operation):
         return Bucket("graphql", settings.graphql_paid_points, settings.graphql_paid_points_per_second)
     return Bucket("graphql", settings.graphql_points, settings.graphql_points_per_second)
+
+
+async def spend(operation: Operation, points: int) -> Draw | None:
+    """Draw the cost of a GraphQL operation before it runs; None where nothing is limited.
+
+    Raises QUERY_TOO_COMPLEX for what the bucket can never hold, RATE_LIMIT_EXCEEDED with `retry_after` for what it does not hold now.
+    """
+    bucket = await bucket_of(operation)
+    draw = await operation.runtime.rate_limiter.draw(subject_of(operation), bucket, points, operation.clock.now())
+    if draw is None or not draw.wait_seconds:
+        return draw
+    if points > bucket.size:
+        message = f"The operation costs up to {points} points; more than {bucket.size} can never be spent at once"
+        raise DomainError(ErrorCode.QUERY_TOO_COMPLEX, message, cost=points, limit=bucket.size)
+    retry_after = whole_seconds(draw.wait_seconds)
+    raise DomainError(
+        ErrorCode.RATE_LIMIT_EXCEEDED,
+        f"The operation costs up to {points} points, and {draw.remaining} are left; try again in {retry_after} seconds",
+        scope="graphql",
+        cost=points,
+        limit=bucket.size,
+        remaining=draw.remaining,
+        restore_per_second=bucket.restored_per_second,
+        retry_after=retry_after,
+    )
+
+
+async def give_back(operation: Operation, draw: Draw, points: int) -> Draw:
+    """Return to the bucket what the operation has not cost after all."""
+    if not points:
+        return draw
+    settled = await operation.runtime.rate_limiter.draw(subject_of(operation), draw.bucket, -points, operation.clock.now())
+    return settled or draw
+
+
+async def points_left(operation: Operation) -> Draw | None:
+    """Return how the caller's bucket stands; None where nothing is limited."""
+    return await spend(operation, 0)
 
 
 async def _rules(operation: Operation, dialect: str, traffic: Traffic) -> tuple[Rule, ...]:
