@@ -41,6 +41,7 @@ MUTATION = 10
 INTROSPECTION = 10
 # Beyond it every cost is the same: none.
 MAX_COST = 1_000_000_000
+MAX_DIGITS = len(str(MAX_SIZE))
 Variables = Mapping[str, Any]
 
 
@@ -260,7 +261,8 @@ class _Pricing:
             value = self._defaults.get(value.name.value)
         if value is None or isinstance(value, NullValueNode):
             return None
-        return int(value.value) if isinstance(value, IntValueNode) and value.value.isdigit() and int(value.value) <= MAX_SIZE else MAX_SIZE
+        written = value.value if isinstance(value, IntValueNode) else ""
+        return int(written) if written.isdigit() and len(written) <= MAX_DIGITS and 1 <= int(written) <= MAX_SIZE else MAX_SIZE
 
     def _is_left_out(self, node: FieldNode | FragmentSpreadNode | InlineFragmentNode) -> bool:
         for directive in node.directives or ():

@@ -10,6 +10,7 @@ from sqlalchemy import event
 
 from domain.kernel.clock import ManualClock
 from domain.kernel.permissions import Caller
+from domain.plans.allowances import V1, Traffic
 from domain.runtime.rate_limits import Bucket, MemoryRateLimiter
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
@@ -175,6 +176,16 @@ async def test_event_stream_tells_the_cost_of_an_answer(ada: GraphQLClient) -> N
     answer = await ada.http.post("/graphql", json={"query": "{ me { id } }"}, headers=ada.headers | {"Accept": "text/event-stream"})
     data = next(line for line in answer.text.splitlines() if line.startswith("data: {"))
     assert orjson.loads(data[6:])["extensions"]["cost"]["remaining"] == 999
+
+
+async def test_event_streams_are_counted_as_sockets_are(ada: GraphQLClient, runtime: Runtime, trader: Caller) -> None:
+    for _ in range(50):
+        await runtime.rate_limiter.admit(trader.id, V1[Traffic.CONNECTS], runtime.clock.now())
+    query = 'subscription { priceTicks(symbols: ["BTC/USDT"]) { symbol } }'
+    answer = await ada.http.post("/graphql", json={"query": query}, headers=ada.headers | {"Accept": "text/event-stream"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
+    assert answer.json()["errors"][0]["extensions"]["details"]["scope"] == "burst"
+    assert (await ada.data(ASK))["rateLimit"]["remaining"] == 1_000
 
 
 async def test_socket_tells_the_cost_and_refuses_by_operation(port: int, runtime: Runtime, trader: Caller) -> None:

@@ -90,6 +90,11 @@ def test_page_size_comes_from_variables(variables: dict[str, Any], cost: int) ->
     assert estimate("query ($n: Int = 50) { flows(first: $n) { nodes { id } } }", **variables) == cost
 
 
+@pytest.mark.parametrize("size", ["0", "-5", "101", "2147483647"])
+def test_page_size_out_of_bounds_is_priced_as_the_largest(size: str) -> None:
+    assert estimate(f"{{ flows(first: {size}) {{ nodes {{ id }} }} }}") == 101
+
+
 def test_what_is_left_out_costs_nothing() -> None:
     query = "query ($x: Boolean = true) { me { id } flows @include(if: $x) { nodes { id } } ...F @skip(if: $x) }"
     query += " fragment F on Query { b: me { id } }"
