@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from domain import composition
 from domain.accounts.service import ensure_superuser, register
@@ -112,8 +113,18 @@ def serve(settings: Settings, _arguments: argparse.Namespace) -> None:
     """Bring the database up to date, then answer requests until SIGTERM or SIGINT."""
     with _said_in_a_line("VAR_DIR"):
         settings = settings.with_secret()
-    config = uvicorn.Config(
-        build_app(settings),
+    config = uvicorn_config(build_app(settings), settings)
+    listener = _listener(config)  # an address in use is found out before anything is touched
+    _bring_up_to_date(settings)
+    password = uvloop.run(_prepare(settings))
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped cleanly
+        Server(config, _announcement(settings, listener.getsockname()[1], password)).run(sockets=[listener])
+
+
+def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """Return how the application is served; addresses in X-Forwarded-For are believed from TRUSTED_PROXIES alone."""
+    return uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -122,13 +133,10 @@ def serve(settings: Settings, _arguments: argparse.Namespace) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(settings.proxies),  # by default uvicorn believes whatever comes from this machine
+        forwarded_allow_ips=settings.proxies,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    listener = _listener(config)  # an address in use is found out before anything is touched
-    _bring_up_to_date(settings)
-    password = uvloop.run(_prepare(settings))
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped cleanly
-        Server(config, _announcement(settings, listener.getsockname()[1], password)).run(sockets=[listener])
 
 
 def _listener(config: uvicorn.Config) -> socket.socket:
@@ -317,7 +325,7 @@ def _settings_help() -> str:
     for name, field in Settings.model_fields.items():
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
         given = "" if default in (None, "") else f" [{default}]"
-        lines.append(f"  {name.upper():<28}{field.description}{given}")
+        lines.append(f"  {name.upper():<32}{field.description}{given}")
     return "\n".join(lines)
 
 

@@ -18,6 +18,8 @@ from domain.market.simulated import SimulatedSource
 from domain.market.source import MarketSource
 from domain.runtime.database import Database
 from domain.runtime.event_bus import EventBus, MemoryEventBus, RedisEventBus
+from domain.runtime.rate_limits import MemoryRateLimiter, RateLimiter, Unlimited
+from domain.runtime.redis_rate_limits import RedisRateLimiter
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from domain.runtime.unit_of_work import UnitOfWork
@@ -45,6 +47,7 @@ async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
     """
     market = Market(_market_source(settings, clock))
     runtime = Runtime(settings, clock, Database(settings.effective_database_url, settings.database_pool_size), _bus(settings))
+    runtime.rate_limiter = _rate_limiter(settings)
     runtime.provide(Market, market)
     provide_trading(runtime)
     runtime.provide(AccountParts, AccountParts(Passwords(), _mailer(settings)))
@@ -67,11 +70,18 @@ async def dispose(runtime: Runtime) -> None:
     """Close everything, whether started or not."""
     await runtime.use(Market).close()
     await runtime.bus.close()
+    await runtime.rate_limiter.close()
     await runtime.database.close()
 
 
 def _bus(settings: Settings) -> EventBus:
     return RedisEventBus(settings.redis_url, settings.redis_prefix) if settings.redis_url else MemoryEventBus()
+
+
+def _rate_limiter(settings: Settings) -> RateLimiter:
+    if not settings.rate_limits:
+        return Unlimited()
+    return RedisRateLimiter(settings.redis_url, settings.redis_prefix) if settings.redis_url else MemoryRateLimiter()
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -53,7 +53,8 @@ class AccountQueries:
 class AccountMutations:
     @mutation(
         User,
-        "Make an account; its paper wallet is there at once. Open without a token. Raises EMAIL_TAKEN, WEAK_PASSWORD, VALIDATION_ERROR.",
+        "Make an account; its paper wallet is there at once. Open without a token. "
+        "Raises EMAIL_TAKEN, WEAK_PASSWORD, VALIDATION_ERROR, RATE_LIMIT_EXCEEDED.",
     )
     async def register(self, info: Info, input: RegisterInput) -> models.User:
         return await service.register(
@@ -70,7 +71,7 @@ class AccountMutations:
         Tokens,
         "Open a session with e-mail address and password; after five failures within 15 minutes nothing is tried for 15 minutes. "
         "Open without a token. Raises INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS (with `retry_after`, in seconds), EMAIL_UNVERIFIED, "
-        "ACCOUNT_INACTIVE.",
+        "ACCOUNT_INACTIVE, and RATE_LIMIT_EXCEEDED however many addresses are tried from one place.",
     )
     async def log_in(self, info: Info, email: str, password: str) -> sessions.Tokens:
         return await service.log_in(info.context.operation, email, password)
@@ -78,7 +79,7 @@ class AccountMutations:
     @mutation(
         Tokens,
         "Exchange a refresh token for new tokens; the old one dies, and using it again ends the session. Open without a token. "
-        "Raises INVALID_REFRESH_TOKEN.",
+        "Raises INVALID_REFRESH_TOKEN, RATE_LIMIT_EXCEEDED.",
     )
     async def refresh_tokens(self, info: Info, refresh_token: str) -> sessions.Tokens:
         return await service.refresh(info.context.operation, refresh_token)
@@ -96,7 +97,7 @@ class AccountMutations:
     @mutation(
         bool,
         "Confirm the address that a link was mailed to; repeating it does no harm. Open without a token. "
-        "Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND.",
+        "Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, RATE_LIMIT_EXCEEDED.",
     )
     async def verify_email(self, info: Info, token: str) -> bool:
         await service.verify_email(info.context.operation, token)
@@ -105,7 +106,7 @@ class AccountMutations:
     @mutation(
         bool,
         "Have a link that sets a new password mailed to the address, if an account has it; the answer is the same if not. "
-        "Open without a token. Raises VALIDATION_ERROR.",
+        "Open without a token. Raises VALIDATION_ERROR, RATE_LIMIT_EXCEEDED.",
     )
     async def forgot_password(self, info: Info, email: str) -> bool:
         await service.forgot_password(info.context.operation, email)
@@ -114,7 +115,7 @@ class AccountMutations:
     @mutation(
         bool,
         "Set a new password by the link from a mail, once; all sessions of the account end. Open without a token. "
-        "Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, WEAK_PASSWORD.",
+        "Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, WEAK_PASSWORD, RATE_LIMIT_EXCEEDED.",
     )
     async def reset_password(self, info: Info, token: str, new_password: str) -> bool:
         await service.reset_password(info.context.operation, token, new_password)

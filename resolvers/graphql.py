@@ -23,6 +23,7 @@ from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.price_alerts import PriceAlertMutations, PriceAlertQueries
+from resolvers.rate_limits import RateLimitQueries
 from resolvers.risk import RiskMutations, RiskQueries
 from resolvers.security_alerts import SecurityAlertMutations, SecurityAlertQueries
 from resolvers.wallets import WalletQueries
@@ -43,6 +44,7 @@ QUERIES = (
     PriceAlertQueries,
     DeviceQueries,
     ErrorQueries,
+    RateLimitQueries,
 )
 MUTATIONS = (
     AccountMutations,

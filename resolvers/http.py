@@ -15,7 +15,12 @@ from domain.runtime.settings import Settings
 
 REQUEST_ID = "X-Request-ID"
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
-EXPOSED = [REQUEST_ID, "X-Total-Count", "Retry-After", "Preference-Applied", "Location"]
+LIMIT_HEADERS = {
+    "X-RateLimit-Limit": "How many requests the tightest rule allows in its window.",
+    "X-RateLimit-Remaining": "How many of them are left.",
+    "X-RateLimit-Reset": "When the next request leaves the window, in seconds since 1970.",
+}
+EXPOSED = [REQUEST_ID, "X-Total-Count", "Retry-After", *LIMIT_HEADERS, "Preference-Applied", "Location"]
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

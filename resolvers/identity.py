@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from domain.accounts.identity import caller_of
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import ANONYMOUS
+from domain.plans.allowances import Traffic, check
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from resolvers.http import request_id_of
@@ -43,9 +44,15 @@ async def identified(operation: Operation, token: str | None) -> Operation:
     return replace(operation, caller=await caller_of(operation, token))
 
 
-async def identified_if_possible(operation: Operation, token: str | None) -> Operation:
-    """Return the operation in the name of the token's user, or as it was when there is no valid token."""
+async def connected(operation: Operation, token: str | None) -> Operation:
+    """Return the operation in whose name a socket is opened, which is counted: for the user, or for the address of a stranger.
+
+    Raises what `identified` raises, and RATE_LIMIT_EXCEEDED.
+    """
     try:
-        return await identified(operation, token)
+        operation = await identified(operation, token)
     except DomainError:
-        return operation
+        await check(operation, Traffic.CONNECTS)
+        raise
+    await check(operation, Traffic.CONNECTS)
+    return operation

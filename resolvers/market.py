@@ -33,21 +33,28 @@ class MarketQueries:
     @field(
         CandleSeries | None,
         f"Up to `limit` (1 to 1000) closed candles, oldest first. {SYMBOL} {OPEN} Raises UNKNOWN_SYMBOL, NO_MARKET_DATA.",
+        cost=5,
     )
     async def candles(self, info: Info, symbol: str, interval: Interval = Interval.HOUR_1, limit: int = 100) -> data.CandleSeries:
         return await service.get_ohlc(info.context.operation, symbol, interval.value, limit)
 
     @field(
-        Ticker | None, f"Price, change, extremes and turnover of the last 24 hours. {SYMBOL} {OPEN} Raises UNKNOWN_SYMBOL, NO_MARKET_DATA."
+        Ticker | None,
+        f"Price, change, extremes and turnover of the last 24 hours. {SYMBOL} {OPEN} Raises UNKNOWN_SYMBOL, NO_MARKET_DATA.",
+        cost=2,
     )
     async def ticker(self, info: Info, symbol: str) -> data.Ticker:
         return await service.get_ticker(info.context.operation, symbol)
 
-    @field(list[Ticker] | None, f"Several tickers, in the order of the symbols (at most {MAX_SYMBOLS}). {OPEN} Raises UNKNOWN_SYMBOL.")
+    @field(
+        list[Ticker] | None,
+        f"Several tickers, in the order of the symbols (at most {MAX_SYMBOLS}). {OPEN} Raises UNKNOWN_SYMBOL.",
+        cost=10,
+    )
     async def tickers(self, info: Info, symbols: list[str]) -> Sequence[data.Ticker]:
         return await service.get_tickers(info.context.operation, _few(symbols))
 
-    @field(Tick | None, f"The price now. {SYMBOL} {OPEN} Raises UNKNOWN_SYMBOL, NO_MARKET_DATA.")
+    @field(Tick | None, f"The price now. {SYMBOL} {OPEN} Raises UNKNOWN_SYMBOL, NO_MARKET_DATA.", cost=2)
     async def price(self, info: Info, symbol: str) -> data.Tick:
         return await service.get_price(info.context.operation, symbol)
 
@@ -55,6 +62,7 @@ class MarketQueries:
         IndicatorSet | None,
         f"Technical indicators over the last `limit` (50 to 1000) closed candles. {SYMBOL} {OPEN} Raises UNKNOWN_SYMBOL, "
         "NOT_ENOUGH_CANDLES.",
+        cost=10,
     )
     async def indicators(self, info: Info, symbol: str, interval: Interval = Interval.HOUR_1, limit: int = 100) -> data.IndicatorSet:
         return await service.get_indicators(info.context.operation, symbol, interval.value, limit)

@@ -10,7 +10,10 @@ from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFra
 
 from domain.runtime.keyset import KeysetPage, PageRequest, Place
 from schema.context import Info
+from schema.fields import COST, FREE
 from schema.scalars import Cursor
+
+COUNT_COST = 3
 
 
 @strawberry.type(description="Where a page lies in its list.")
@@ -24,16 +27,17 @@ class PageInfo:
 @strawberry.type(description="An object of a list with its cursor.")
 class Edge[Node]:
     cursor: Cursor = strawberry.field(description="The place of this object in the list.")
-    node: Node = strawberry.field(description="The object.")
+    node: Node = strawberry.field(description="The object.", metadata=FREE)
 
 
 @strawberry.type(description="One page of a list, newest first.")
 class Connection[Node]:
-    edges: list[Edge[Node]] = strawberry.field(description="The objects with their cursors.")
-    nodes: list[Node] = strawberry.field(description="The objects alone.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    edges: list[Edge[Node]] = strawberry.field(description="The objects with their cursors.", metadata=FREE)
+    nodes: list[Node] = strawberry.field(description="The objects alone.", metadata=FREE)
+    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.", metadata=FREE)
     total_count: int = strawberry.field(
-        description="How many objects the whole list has under the same filter; counted only when selected."
+        description=f"How many objects the whole list has under the same filter; counted only when selected. Costs {COUNT_COST}.",
+        metadata={COST: COUNT_COST},
     )
 
 

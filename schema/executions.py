@@ -186,11 +186,11 @@ class Execution:
     completed_at: datetime | None = strawberry.field(description="When it ended.")
     duration: int | None = strawberry.field(name="durationMilliseconds", description="From start to end, in milliseconds.")
     flow = related(Flow | None, relations.flows_by_id, "flow_id", "The flow; null once it has been deleted.")
-    steps = related(list[ExecutionStep], relations.steps_of_executions, "id", "The four steps, in order.")
+    steps = related(list[ExecutionStep], relations.steps_of_executions, "id", "The four steps, in order.", at_most=4)
     votes = related(list[Vote], relations.votes_of_executions, "id", "What each analyst said, in the order of the panel.")
     decisions = related(list[Decision], relations.decisions_of_executions, "id", "What each stage decided, oldest first.")
     risk_verdicts = related(list[RiskVerdict], risk_relations.verdicts_of_executions, "id", "What the risk rules said, oldest first.")
-    orders = related(ItsOrders, trading_relations.orders_of_executions, "id", "The orders it placed, oldest first.")
+    orders = related(ItsOrders, trading_relations.orders_of_executions, "id", "The orders it placed, oldest first.", at_most=5)
     conversation = related(
         Conversation | None, relations.conversations_of_executions, "id", "The discussion; null before the analysts begin."
     )

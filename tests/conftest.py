@@ -96,7 +96,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(var_dir=tmp_path, database_url=database_url, secret_key=SECRET, lease_seconds=5)
+    return Settings(var_dir=tmp_path, database_url=database_url, secret_key=SECRET, lease_seconds=5, rate_limits=False)
 
 
 @pytest.fixture

@@ -19,11 +19,15 @@ import httpx
 import pytest
 import structlog
 from redis.asyncio import Redis
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from domain import composition
 from domain.market.market import Market
+from domain.runtime.rate_limits import MemoryRateLimiter, Unlimited
+from domain.runtime.redis_rate_limits import RedisRateLimiter
 from domain.runtime.settings import Settings
-from server import COMMANDS, DEMO_EMAIL, DemoPassword, build_app, main
+from server import COMMANDS, DEMO_EMAIL, DemoPassword, build_app, main, uvicorn_config
 from tests.conftest import REDIS, need_service
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +93,48 @@ def test_setting_out_of_bounds_is_refused_with_a_sentence(monkeypatch: pytest.Mo
 async def test_market_that_does_not_exist_is_refused(settings: Settings, setting: str, value: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         await composition.compose(settings.model_copy(update={setting: value}))
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "forwarded", "seen"),
+    [
+        ("", "127.0.0.1", "192.0.2.7", "127.0.0.1"),
+        ("10.0.0.1", "127.0.0.1", "192.0.2.7", "127.0.0.1"),
+        ("10.0.0.1", "10.0.0.1", "192.0.2.7", "192.0.2.7"),
+        ("10.0.0.0/8, ::1", "10.9.8.7", "203.0.113.9, 192.0.2.7, 10.0.0.2", "192.0.2.7"),  # the first is what the client claims
+        ("10.0.0.1", "10.0.0.1", "", "10.0.0.1"),
+    ],
+)
+async def test_forwarded_address_is_believed_from_trusted_proxies_alone(
+    settings: Settings, trusted: str, peer: str, forwarded: str, seen: str
+) -> None:
+    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(scope["client"][0])(scope, receive, send)
+
+    config = uvicorn_config(tell, settings.model_copy(update={"trusted_proxies": trusted}))
+    config.load()
+    transport = httpx.ASGITransport(app=config.loaded_app, client=(peer, 1234))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tradewind") as client:
+        assert (await client.get("/", headers={"X-Forwarded-For": forwarded})).text == seen
+
+
+@pytest.mark.parametrize("proxies", ["*", "proxy.example.com", "10.0.0.1, 10.0.0.0/99"])
+def test_proxies_that_are_no_addresses_are_refused(monkeypatch: pytest.MonkeyPatch, proxies: str) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", proxies)
+    with pytest.raises(SystemExit, match=r"TRUSTED_PROXIES: .* does not appear to be an IPv4 or IPv6 network"):
+        main(["migrate"])
+
+
+@pytest.mark.parametrize(
+    ("limits", "redis_url", "kind"),
+    [(False, None, Unlimited), (True, None, MemoryRateLimiter), (True, "redis://127.0.0.1:1/0", RedisRateLimiter)],
+)
+async def test_rate_limiter_is_chosen_by_the_settings(settings: Settings, limits: bool, redis_url: str | None, kind: type) -> None:
+    runtime = await composition.compose(settings.model_copy(update={"rate_limits": limits, "redis_url": redis_url}))
+    try:
+        assert type(runtime.rate_limiter) is kind
+    finally:
+        await composition.dispose(runtime)
 
 
 async def test_composed_runtime_has_a_market(settings: Settings) -> None:

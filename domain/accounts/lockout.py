@@ -3,7 +3,6 @@
 import hashlib
 import math
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
 
 from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,13 +10,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from domain.accounts.models import PasswordFailures
 from domain.kernel.clock import to_wire
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.runtime.rate_limits import network_of
 from domain.runtime.unit_of_work import UnitOfWork
 
 MAX_FAILURES = 5
 WINDOW = timedelta(minutes=15)
 LOCKED_FOR = timedelta(minutes=15)
-# What one customer of a provider usually holds of IPv6: single addresses of it cost nothing.
-IPV6_PREFIX = 64
 
 
 async def check(work: UnitOfWork, email: str) -> None:
@@ -73,12 +71,4 @@ def _refuse_if_locked(work: UnitOfWork, row: PasswordFailures | None) -> None:
 
 def _key(work: UnitOfWork, email: str) -> str:
     # A digest: what people type into the field of the address is not always an address, and may be of any length.
-    return hashlib.sha256(f"{_place(work.operation.ip)}\n{email}".encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _place(ip: str | None) -> str:
-    try:
-        address = ip_address(ip or "")
-    except ValueError:
-        return ip or ""
-    return str(ip_network((address, IPV6_PREFIX), strict=False)) if address.version == 6 else str(address)
+    return hashlib.sha256(f"{network_of(work.operation.ip)}\n{email}".encode("utf-8", "surrogatepass")).hexdigest()

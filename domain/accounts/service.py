@@ -7,7 +7,8 @@ from datetime import date, datetime
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from domain.accounts import links, lockout, sessions
+from domain.accounts import attempts, links, lockout, sessions
+from domain.accounts.attempts import Attempt
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import check_strength
@@ -47,8 +48,9 @@ async def register(
 
     A role other than `user` is given by callers who may write users only, and an account that the system itself makes needs no
     confirmation. Raises VALIDATION_ERROR, WEAK_PASSWORD, EMAIL_TAKEN,
-    FORBIDDEN.
+    FORBIDDEN, RATE_LIMIT_EXCEEDED.
     """
+    await attempts.check(operation, Attempt.REGISTER)
     email = normalized_email(email)
     now = operation.clock.now()
     user = User(
@@ -78,8 +80,9 @@ async def log_in(operation: Operation, email: str, password: str) -> Tokens:
 
     Raises INVALID_CREDENTIALS, alike and after the same time for an unknown address and a wrong password, and after five of
     them TOO_MANY_ATTEMPTS, even for the right one; with the right password EMAIL_UNVERIFIED (only where mail reaches people)
-    and ACCOUNT_INACTIVE.
+    and ACCOUNT_INACTIVE. However many addresses are tried from one place, RATE_LIMIT_EXCEEDED.
     """
+    await attempts.check(operation, Attempt.LOG_IN)
     parts = operation.use(AccountParts)
     email = email.strip().lower()
     async with operation.reading() as work:
@@ -107,8 +110,9 @@ async def log_in(operation: Operation, email: str, password: str) -> Tokens:
 async def refresh(operation: Operation, refresh_token: str) -> Tokens:
     """Exchange a refresh token for new tokens; the old one dies.
 
-    Raises INVALID_REFRESH_TOKEN; a token that was used before ends its whole session.
+    Raises RATE_LIMIT_EXCEEDED, INVALID_REFRESH_TOKEN; a token that was used before ends its whole session.
     """
+    await attempts.check(operation, Attempt.REFRESH)
     return await sessions.rotate(operation, refresh_token)
 
 
@@ -173,8 +177,9 @@ async def delete_me(work: UnitOfWork) -> User:
 async def verify_email(operation: Operation, token: str) -> User:
     """Confirm the address that a link was mailed to; repeating it does no harm.
 
-    Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND.
+    Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, RATE_LIMIT_EXCEEDED.
     """
+    await attempts.check(operation, Attempt.FOLLOW_LINK)
     async with operation.unit_of_work() as work:
         link, user = await links.find_link(work, token, "verify_email")
         if link.used_at is None:
@@ -186,8 +191,10 @@ async def verify_email(operation: Operation, token: str) -> User:
 async def forgot_password(operation: Operation, email: str) -> None:
     """Have a link that sets a new password mailed to the address, if an account has it.
 
-    Whether one has is looked up by the worker: answer and time say nothing about it. Raises VALIDATION_ERROR.
+    Whether one has is looked up by the worker: answer and time say nothing about it. Raises VALIDATION_ERROR,
+    RATE_LIMIT_EXCEEDED.
     """
+    await attempts.check(operation, Attempt.ASK_FOR_LINK)
     email = normalized_email(email)
     async with operation.unit_of_work() as work:
         work.enqueue("accounts.mail_reset_link", email=email)
@@ -196,8 +203,9 @@ async def forgot_password(operation: Operation, email: str) -> None:
 async def reset_password(operation: Operation, token: str, password: str) -> User:
     """Set a new password by the link from a mail, once, and end all sessions of the account.
 
-    Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, WEAK_PASSWORD.
+    Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, WEAK_PASSWORD, RATE_LIMIT_EXCEEDED.
     """
+    await attempts.check(operation, Attempt.FOLLOW_LINK)
     async with operation.reading() as work:
         link, user = await links.find_link(work, token, "reset_password")
     if link.used_at is not None:

@@ -12,6 +12,7 @@ from domain.runtime.database import Database
 from domain.runtime.event_bus import EventBus
 from domain.runtime.operation import Operation
 from domain.runtime.outbox import JobMessage
+from domain.runtime.rate_limits import RateLimiter, Unlimited
 from domain.runtime.settings import Settings
 from domain.runtime.unit_of_work import UnitOfWork
 
@@ -28,6 +29,7 @@ class Runtime:
     def __init__(self, settings: Settings, clock: Clock, database: Database, bus: EventBus) -> None:
         self.settings, self.clock, self.database, self.bus = settings, clock, database, bus
         self.dispatch: Dispatch = leave_to_relay
+        self.rate_limiter: RateLimiter = Unlimited()
         # names this process where it holds a lease; the last part tells a restarted process from its predecessor
         self.owner = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._parts: dict[type[object], object] = {}
@@ -39,6 +41,12 @@ class Runtime:
     def use[T](self, kind: type[T]) -> T:
         """Return the part provided as `kind`; a missing one is a mistake of the composition root."""
         part = self._parts[kind]
+        assert isinstance(part, kind)
+        return part
+
+    def lasting[T](self, kind: type[T]) -> T:
+        """Return the one object of a kind that lasts as long as the runtime, made when it is first asked for."""
+        part = self._parts.setdefault(kind, kind())
         assert isinstance(part, kind)
         return part
 

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from email.utils import parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -64,10 +65,22 @@ class Settings(BaseSettings):
     allowed_origins: str = Field(
         "http://localhost:3000,http://localhost:5173", description="comma list of origins for CORS, Socket.IO and the sockets"
     )
+    rate_limits: bool = Field(True, description="off: nobody is limited, for load tests")
+    trusted_proxies: str = Field("", description="comma list of addresses and networks whose X-Forwarded-For is believed; default: none")
+    login_limit_per_minute: int = Field(10, ge=1, description="log-ins tried from one address")
+    login_limit_per_hour: int = Field(100, ge=1, description="log-ins tried from one address")
+    registration_limit_per_hour: int = Field(20, ge=1, description="accounts made from one address")
+    refresh_limit_per_minute: int = Field(60, ge=1, description="token refreshes from one address")
+    mail_link_limit_per_hour: int = Field(30, ge=1, description="links asked for and links followed from one address, each")
+    realtime_counts_to_hour: bool = Field(True, description="whether real-time requests of /v1 also count to the 1000 of the hour")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="larger request bodies are refused with 413")
     graphql_max_depth: int = Field(12, ge=1, description="nesting of a GraphQL operation")
     graphql_max_aliases: int = Field(30, ge=1, description="aliases in a GraphQL operation")
     graphql_max_tokens: int = Field(2_000, ge=10, description="tokens in a GraphQL document")
+    graphql_points: int = Field(1_000, ge=1, description="cost of GraphQL operations that a user (or an address) can spend at once")
+    graphql_points_per_second: int = Field(50, ge=1, description="how much of it is given back each second")
+    graphql_paid_points: int = Field(5_000, ge=1, description="the same for users with a paid plan")
+    graphql_paid_points_per_second: int = Field(250, ge=1, description="the same for users with a paid plan, given back")
     graphql_max_subscriptions: int = Field(50, ge=1, description="live subscriptions on one socket")
     log_format: Literal["console", "json"] = Field("console", description="how log lines look")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line that is logged")
@@ -101,6 +114,13 @@ class Settings(BaseSettings):
             raise ValueError("an address such as Tradewind <no-reply@example.com> is needed")
         return sender
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, written: str) -> str:
+        for proxy in _listed(written):
+            ip_network(proxy)  # raises a ValueError that names it; a name or `*` would let anybody claim any address
+        return written
+
     @model_validator(mode="after")
     def _refuse_weak_secrets(self) -> Self:
         secret = self.secret_key.get_secret_value()
@@ -130,7 +150,11 @@ class Settings(BaseSettings):
 
     @property
     def origins(self) -> list[str]:
-        return [origin.strip() for origin in self.allowed_origins.split(",") if origin.strip()]
+        return _listed(self.allowed_origins)
+
+    @property
+    def proxies(self) -> list[str]:
+        return _listed(self.trusted_proxies)
 
     @property
     def effective_public_url(self) -> str:
@@ -145,6 +169,10 @@ class Settings(BaseSettings):
         if self.secret_key.get_secret_value():
             return self
         return self.model_copy(update={"secret_key": SecretStr(_generated_secret(self.var_dir / "secret_key"))})
+
+
+def _listed(written: str) -> list[str]:
+    return [entry.strip() for entry in written.split(",") if entry.strip()]
 
 
 def _generated_secret(path: Path) -> str:

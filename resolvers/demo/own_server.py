@@ -27,7 +27,7 @@ async def own_server(kept_in: Path | None, more: Mapping[str, str]) -> AsyncIter
     Raises DemoFailed with the server's last words when it does not start.
     """
     with contextlib.ExitStack() as stack:
-        environment = {**os.environ, "PORT": "0", "HOST": "127.0.0.1", "EMBEDDED_WORKER": "true", **more}
+        environment = {**os.environ, "PORT": "0", "HOST": "127.0.0.1", "EMBEDDED_WORKER": "true", "RATE_LIMITS": "off", **more}
         if kept_in is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tradewind-demo-", ignore_cleanup_errors=True)))
             for name in FOREIGN:

@@ -23,7 +23,10 @@ from graphql import (
 from strawberry.schema.schema import validate_document
 
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.plans.allowances import give_back, spend
+from domain.runtime.rate_limits import Draw
 from domain.runtime.settings import Settings
+from resolvers.graphql_door.cost import CostModel, PricedOperation
 from resolvers.graphql_door.limits import Limits, check_limits
 from schema.context import GraphQLContext
 
@@ -73,6 +76,8 @@ class Prepared:
     type: OperationType
     variables: dict[str, Any] | None
     name: str | None
+    priced: PricedOperation
+    cost: int  # the most that it can cost
 
 
 class Engine:
@@ -83,18 +88,34 @@ class Engine:
         self.limits = Limits.of(settings)
         self._graphql = schema._schema
         self._executor = schema.execution_context_class
+        self._prices = CostModel(schema._schema)
         self._checked_before = lru_cache(CACHED_DOCUMENTS)(self._check)
 
     def prepare(self, request: OperationRequest) -> Prepared:
         """Return the operation ready to run; raises Refused with everything that is wrong with it."""
         check = self._checked_before if len(request.query) <= MAX_CACHED_LENGTH else self._check
-        document, errors = check(request.query)
+        document, prices, errors = check(request.query)
         if document is None or errors:
             raise Refused(*errors)
-        return Prepared(document, _operation(document, request.operation_name).operation, request.variables, request.operation_name)
+        operation = _operation(document, request.operation_name)
+        priced = prices[operation.name.value if operation.name else None]
+        cost = priced.estimate(request.variables)
+        return Prepared(document, operation.operation, request.variables, request.operation_name, priced, cost)
 
     async def execute(self, operation: Prepared, context: GraphQLContext) -> ExecutionResult:
-        """Return the answer of a query or mutation; failures are among its errors, and never raised."""
+        """Return the answer of a query or mutation; failures are among its errors, and never raised.
+
+        Raises Refused, before anything is looked up, if the caller cannot pay for it; what it has cost less is given back.
+        """
+        draw = await _paid(operation, context)
+        result = await self._executed(operation, context)
+        if draw is not None:
+            actual = operation.priced.actual(operation.variables, result.data)
+            left = await give_back(context.operation, draw, operation.cost - actual)
+            result.extensions = {"cost": cost_of(operation.cost, actual, left)}
+        return result
+
+    async def _executed(self, operation: Prepared, context: GraphQLContext) -> ExecutionResult:
         result = execute(
             self._graphql,
             operation.document,
@@ -107,7 +128,11 @@ class Engine:
         return await result if isawaitable(result) else result
 
     async def subscribe(self, operation: Prepared, context: GraphQLContext) -> AsyncIterator[ExecutionResult]:
-        """Return the answers of a subscription as they come. Raises Refused; iterating raises whatever ends the stream."""
+        """Return the answers of a subscription as they come. Raises Refused; iterating raises whatever ends the stream.
+
+        It is paid for when it begins, once: what happens later is the user's own doing, and being told is cheaper than asking.
+        """
+        await _paid(operation, context)
         result = subscribe(
             self._graphql,
             operation.document,
@@ -122,13 +147,33 @@ class Engine:
             raise Refused(*(stream.errors or ()))
         return stream
 
-    def _check(self, query: str) -> tuple[DocumentNode | None, tuple[Exception, ...]]:
+    def _check(self, query: str) -> tuple[DocumentNode | None, Mapping[str | None, PricedOperation], tuple[Exception, ...]]:
         try:
             document = parse(query, max_tokens=self.limits.tokens)
             check_limits(document, self.limits)
         except (GraphQLError, DomainError) as error:
-            return None, (error,)
-        return document, tuple(validate_document(self._graphql, document, (*specified_rules, _NoNulCharacters)))
+            return None, {}, (error,)
+        errors = tuple(validate_document(self._graphql, document, (*specified_rules, _NoNulCharacters)))
+        return document, {} if errors else self._prices.operations(document), errors
+
+
+async def _paid(operation: Prepared, context: GraphQLContext) -> Draw | None:
+    try:
+        return await spend(context.operation, operation.cost)
+    except DomainError as refusal:
+        raise Refused(refusal) from None
+
+
+def cost_of(requested: int, actual: int, left: Draw) -> dict[str, int]:
+    """Return what an answer says of its cost."""
+    bucket = left.bucket
+    return {
+        "requested": requested,
+        "actual": actual,
+        "limit": bucket.size,
+        "remaining": left.remaining,
+        "restorePerSecond": bucket.restored_per_second,
+    }
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

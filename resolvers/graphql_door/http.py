@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import ANONYMOUS
+from domain.plans.allowances import Traffic, check, spend
 from domain.runtime.logging import bind_request
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
@@ -31,6 +32,8 @@ from schema.context import GraphQLContext
 log = structlog.get_logger()
 DOOR = "graphql"
 PING_SECONDS = 15.0
+# A token that is not good, for the address it comes from: guessing has to end.
+BAD_TOKEN_COST = 20
 METHODS = {"Allow": "GET, POST, OPTIONS"}
 
 
@@ -73,7 +76,7 @@ class GraphQLOverHTTP:
         operation = replace(anonymous_operation(request, runtime, DOOR), idempotency_key=None)
         token = _token(request)
         if token is not None:
-            operation = await identified(operation, token)
+            operation = await _identified(operation, token)
         bind_request(operation.request_id, user_id=operation.caller.user_id)
         message = _from_query(request) if request.method == "GET" else await _from_body(request, runtime.settings.max_body_bytes)
         prepared = self.engine.prepare(OperationRequest.of(message))
@@ -93,6 +96,7 @@ class GraphQLOverHTTP:
         if prepared.type is OperationType.SUBSCRIPTION:
             if token is None:
                 raise DomainError(ErrorCode.UNAUTHORIZED, "Subscriptions need an access token")
+            await check(context.operation, Traffic.CONNECTS)
             results = await self.engine.subscribe(prepared, context)
         else:
             results = _once(await self.engine.execute(prepared, context))
@@ -110,17 +114,19 @@ class _Answer:
     def executed(self, result: ExecutionResult) -> Response:
         if result.data is None and result.errors and all(error.path is None for error in result.errors):
             return self.not_executed(result.errors)  # its variables were refused
-        return self._response({"data": result.data} | self._errors(result.errors), HTTPStatus.OK)
+        return self._response({"data": result.data} | self._errors(result.errors) | _extensions(result), HTTPStatus.OK)
 
     def not_executed(self, errors: tuple[Exception, ...] | list[GraphQLError]) -> Response:
+        headers = _retry_after(errors)
         # Clients of the older media type take every status but 200 for a broken server.
         if self.form is Form.JSON:
-            return self._response({"data": None} | self._errors(errors), HTTPStatus.OK)
-        return self._response(self._errors(errors), HTTPStatus.BAD_REQUEST)
+            return self._response({"data": None} | self._errors(errors), HTTPStatus.OK, headers)
+        status = HTTPStatus.TOO_MANY_REQUESTS if headers else HTTPStatus.BAD_REQUEST
+        return self._response(self._errors(errors), status, headers)
 
     def refused(self, error: Exception) -> Response:
         code = error.code if isinstance(error, DomainError) else ErrorCode.INTERNAL_ERROR
-        headers = {}
+        headers = _retry_after([error])
         if code.v1 == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
         if code is ErrorCode.METHOD_NOT_ALLOWED:
@@ -133,6 +139,23 @@ class _Answer:
     def _response(self, content: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
         media_type = Form.JSON.value if self.form is Form.EVENTS else self.form.value
         return Response(to_json(content), status, {"Vary": "Accept", **(headers or {})}, f"{media_type}; charset=utf-8")
+
+
+def _extensions(result: ExecutionResult) -> dict[str, Any]:
+    return {"extensions": result.extensions} if result.extensions else {}
+
+
+def _retry_after(errors: Iterable[Exception]) -> dict[str, str]:
+    waits = [error.details["retry_after"] for error in errors if isinstance(error, DomainError) and "retry_after" in error.details]
+    return {"Retry-After": str(waits[0])} if waits else {}
+
+
+async def _identified(operation: Operation, token: str) -> Operation:
+    try:
+        return await identified(operation, token)
+    except DomainError:
+        await spend(operation, BAD_TOKEN_COST)
+        raise
 
 
 def _token(request: Request) -> str | None:
@@ -196,7 +219,7 @@ async def _events(results: AsyncIterator[ExecutionResult], operation: Operation,
                 if result is None:
                     break
                 errors = {"errors": wire_errors(result.errors, operation.request_id)} if result.errors else {}
-                yield _event({"data": result.data} | errors)
+                yield _event({"data": result.data} | errors | _extensions(result))
     except Exception as error:
         yield _event({"errors": wire_errors([error], operation.request_id)})
     finally:

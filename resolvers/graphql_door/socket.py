@@ -14,12 +14,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
+from domain.plans.allowances import Traffic, check
 from domain.runtime.logging import bind_request
 from domain.runtime.operation import Operation
+from domain.runtime.rate_limits import RateLimited
 from domain.runtime.runtime import Runtime
 from resolvers.graphql_door.engine import Engine, OperationRequest, Refused
 from resolvers.graphql_door.errors import to_json, wire_errors
-from resolvers.identity import anonymous_operation, bearer_token, identified
+from resolvers.identity import anonymous_operation, bearer_token, connected, identified
 from resolvers.live_session import is_origin_allowed, until_session_ends
 from schema.context import GraphQLContext
 
@@ -77,7 +79,7 @@ class _Connection:
         try:
             operation = await self._initialised()
             watch = asyncio.create_task(self._watch(operation))
-            listen = asyncio.create_task(self._listen())
+            listen = asyncio.create_task(self._listen(operation))
             done, _ = await asyncio.wait((listen, watch, self.lost), return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
@@ -109,9 +111,10 @@ class _Connection:
         if token is None:
             raise _Close(4403, "UNAUTHORIZED: connectionParams must hold an access token")
         try:
-            operation = await identified(self.anonymous, token)
+            operation = await connected(self.anonymous, token)
         except DomainError as refusal:
-            raise _Close(4403, f"{refusal.code.value}: {refusal.message}") from None
+            code = 4429 if refusal.code is ErrorCode.RATE_LIMIT_EXCEEDED else 4403
+            raise _Close(code, f"{refusal.code.value}: {refusal.message}") from None
         self.token = token
         await self._send({"type": "connection_ack"})
         return operation
@@ -120,17 +123,20 @@ class _Connection:
         refusal = await until_session_ends(operation, self.token)
         raise _Close(4403, f"{refusal.code.value}: {refusal.message}")
 
-    async def _listen(self) -> None:
+    async def _listen(self, operation: Operation) -> None:
         while True:
             message = await self._receive()
+            too_often = await _over_limit(operation)
             match message["type"]:
-                case "ping" | "pong":
-                    await self._answer_ping(message)
                 case "subscribe":
-                    await self._subscribe(message)
+                    await self._subscribe(message, too_often)
                 case "complete":
                     if task := self.running.pop(_id_of(message), None):
                         task.cancel()
+                case _ if too_often:
+                    raise _Close(4429, f"{too_often.code.value}: {too_often.message}")
+                case "ping" | "pong":
+                    await self._answer_ping(message)
                 case "connection_init":
                     raise _Close(4429, "Too many initialisation requests")
                 case _:
@@ -140,15 +146,16 @@ class _Connection:
         if message["type"] == "ping":
             await self._send({"type": "pong"})
 
-    async def _subscribe(self, message: Mapping[str, Any]) -> None:
+    async def _subscribe(self, message: Mapping[str, Any], refusal: DomainError | None) -> None:
         id = _id_of(message)
         if id in self.running:
             raise _Close(4409, f"Subscriber for {id} already exists")
         most = self.runtime.settings.graphql_max_subscriptions
         request_id = new_id("req")
         if len(self.running) >= most:
-            full = DomainError(ErrorCode.TOO_MANY_SUBSCRIPTIONS, f"A socket carries at most {most} operations at a time", limit=most)
-            await self._send({"id": id, "type": "error", "payload": wire_errors([full], request_id)})
+            refusal = DomainError(ErrorCode.TOO_MANY_SUBSCRIPTIONS, f"A socket carries at most {most} operations at a time", limit=most)
+        if refusal is not None:
+            await self._send({"id": id, "type": "error", "payload": wire_errors([refusal], request_id)})
             return
         task = asyncio.create_task(self._run(id, message.get("payload"), request_id))
         self.running[id] = task
@@ -186,6 +193,8 @@ class _Connection:
         payload = {"data": result.data}
         if result.errors:
             payload["errors"] = wire_errors(result.errors, request_id)
+        if result.extensions:
+            payload["extensions"] = result.extensions
         await self._send({"id": id, "type": "next", "payload": payload})
 
     async def _send(self, message: Mapping[str, Any]) -> None:
@@ -231,6 +240,14 @@ def token_of(parameters: Mapping[str, object]) -> str | None:
         if isinstance(value, str) and value.strip():
             token = bearer_token(value)
             return token if token else value.strip() if name == "token" else None
+    return None
+
+
+async def _over_limit(operation: Operation) -> DomainError | None:
+    try:
+        await check(operation, Traffic.FRAMES)
+    except RateLimited as refusal:
+        return refusal
     return None
 
 

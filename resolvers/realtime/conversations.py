@@ -12,11 +12,12 @@ from domain.analysts.conversations import ConversationRecord, find_conversation
 from domain.flows.conversing import CONVERSATION_MESSAGE, CONVERSATION_SWARM_VOTE
 from domain.flows.service import get_execution
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.plans.allowances import Traffic, check
 from domain.runtime import event_log
 from domain.runtime.event_log import Cursor, Interest, StoredEvent
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
-from resolvers.identity import anonymous_operation, bearer_token, identified
+from resolvers.identity import anonymous_operation, bearer_token, connected
 from resolvers.live_session import is_origin_allowed, until_session_ends
 from resolvers.realtime.feeds import check_readable
 from schema.realtime import Frame, initial_frame
@@ -30,12 +31,14 @@ MAX_MESSAGE = 65_536
 # A client that takes no frame for so long is cut off; meanwhile nothing piles up, since the log is read only as fast as it takes.
 STALLED_SECONDS = 30.0
 
-BAD_CURSOR, BAD_TOKEN, NOT_ALLOWED, NOT_THERE, TOO_BIG, GOING_ON_FAILED, TRY_AGAIN = 4400, 4401, 4403, 4404, 1009, 1011, 1013
+BAD_CURSOR, BAD_TOKEN, NOT_ALLOWED, NOT_THERE, TOO_OFTEN = 4400, 4401, 4403, 4404, 4429
+TOO_BIG, GOING_ON_FAILED, TRY_AGAIN = 1009, 1011, 1013
 CLOSE_CODES = {
     ErrorCode.CURSOR_INVALID: BAD_CURSOR,
     ErrorCode.CURSOR_EXPIRED: BAD_CURSOR,
     ErrorCode.FORBIDDEN: NOT_ALLOWED,
     ErrorCode.NOT_FOUND: NOT_THERE,
+    ErrorCode.RATE_LIMIT_EXCEEDED: TOO_OFTEN,
 }
 
 
@@ -71,7 +74,7 @@ class ConversationSocket:
             await _close(socket, GOING_ON_FAILED, ErrorCode.INTERNAL_ERROR.value)
 
     async def _serve(self, socket: WebSocket, anonymous: Operation, token: str | None) -> None:
-        operation = await identified(anonymous, token)
+        operation = await connected(anonymous, token)
         execution_id = socket.path_params["execution_id"]
         interest = Interest(operation.caller.id, tuple(FRAME_TYPES), execution_id)
         after = Cursor.parse(socket.query_params["after"]) if "after" in socket.query_params else None
@@ -80,7 +83,7 @@ class ConversationSocket:
         if after is not None:
             await check_readable(operation, interest, after)
         frames = _from_now(operation, interest) if after is None else _since(operation, interest, after)
-        await _first_of(_send(socket, frames), _receive(socket), _end_with_session(operation, token or ""))
+        await _first_of(_send(socket, frames), _receive(socket, operation), _end_with_session(operation, token or ""))
 
 
 async def _from_now(operation: Operation, interest: Interest) -> AsyncIterator[Frame]:
@@ -126,7 +129,7 @@ async def _send(socket: WebSocket, frames: AsyncIterator[Frame]) -> None:
             raise _Close(TRY_AGAIN, "Too slow") from None
 
 
-async def _receive(socket: WebSocket) -> None:
+async def _receive(socket: WebSocket, operation: Operation) -> None:
     # What a client says is ignored; it is read so that its leaving is noticed.
     while True:
         message = await socket.receive()
@@ -134,6 +137,7 @@ async def _receive(socket: WebSocket) -> None:
             raise WebSocketDisconnect(message.get("code", 1005))
         if len(message.get("text") or message.get("bytes") or "") > MAX_MESSAGE:
             raise _Close(TOO_BIG, "Too large")
+        await check(operation, Traffic.FRAMES)
 
 
 async def _end_with_session(operation: Operation, token: str) -> None:

@@ -16,11 +16,12 @@ from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Permission
 from domain.market.instruments import find_instrument
 from domain.market.market import Market
+from domain.plans.allowances import Traffic, check
 from domain.runtime.event_log import Cursor, Interest, StoredEvent
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from domain.trading.events import POSITION_UPDATED
-from resolvers.identity import anonymous_operation, bearer_token, identified
+from resolvers.identity import anonymous_operation, bearer_token, connected
 from resolvers.live_session import is_origin_allowed, session_end
 from resolvers.realtime.engine import Engine
 from resolvers.realtime.feeds import Reader, SocketGone, UserFeed, check_readable, head
@@ -147,7 +148,8 @@ class SocketIODoor:
         try:
             await self._admit(sid, environ, auth if isinstance(auth, dict) else {})
         except DomainError as refusal:
-            raise socketio.exceptions.ConnectionRefusedError(refusal.message, {"code": refusal.code.value}) from None
+            details = {name: refusal.details[name] for name in ("retry_after",) if name in refusal.details}
+            raise socketio.exceptions.ConnectionRefusedError(refusal.message, {"code": refusal.code.value, **details}) from None
         except Exception:
             log.exception("socketio.connect_failed")
             raise socketio.exceptions.ConnectionRefusedError("Internal server error", {"code": ErrorCode.INTERNAL_ERROR.value}) from None
@@ -156,7 +158,7 @@ class SocketIODoor:
         anonymous = anonymous_operation(HTTPConnection(environ["asgi.scope"]), self._runtime(), DOOR)
         sent = auth.get("token")
         token = sent.removeprefix("Bearer ").strip() if isinstance(sent, str) else bearer_token(environ.get("HTTP_AUTHORIZATION"))
-        operation = await identified(anonymous, token)
+        operation = await connected(anonymous, token)
         start = await head(operation)
         after = None
         if auth.get("after") is not None:
@@ -226,6 +228,7 @@ class SocketIODoor:
             return None
         connection.asked += 1
         try:
+            await check(connection.operation, Traffic.FRAMES)
             return {"success": True, **await self._do(connection, name, arguments)}
         except DomainError as refusal:
             return _refused(refusal.code, refusal.message)

@@ -1,6 +1,7 @@
 """Turns the rows of a route table into Starlette routes: the service's signature is the request, the view is the answer."""
 
 import inspect
+import math
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,13 +17,15 @@ from starlette.routing import Route, compile_path
 from starlette.types import Receive, Scope, Send
 
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.plans.allowances import Traffic, admit
 from domain.runtime.logging import bind_request
 from domain.runtime.operation import Operation
 from domain.runtime.paging import Page
+from domain.runtime.rate_limits import RateLimited, Standing
 from domain.runtime.runtime import Runtime
 from domain.runtime.unit_of_work import UnitOfWork
-from resolvers.http import REQUEST_ID, request_id_of
-from resolvers.identity import anonymous_operation, bearer_token, identified, identified_if_possible
+from resolvers.http import LIMIT_HEADERS, REQUEST_ID, request_id_of
+from resolvers.identity import anonymous_operation, bearer_token, identified
 from resolvers.rest.inputs import REQUIRED, Header, Input, arguments_of, is_record, read_body
 from schema.rest.dialects import Dialect, FieldError, InvalidInput
 from schema.rest.rendering import reader_of, to_json
@@ -65,6 +68,7 @@ class Call:
     given: Mapping[str, Any] = field(default_factory=dict)  # service argument -> fixed value, not read from the request
     answer: Mapping[str, str] = field(default_factory=dict)  # fixed answer; `{flow_id}` is filled from the arguments
     statuses: Mapping[ErrorCode, int] = field(default_factory=dict)  # refusals with another status than the catalogue's
+    limits: Traffic = Traffic.ORDINARY  # which of the dialect's rate limits count it
     tag: str | None = None  # heading in the API document; default: the first word of the path
 
     @cached_property
@@ -136,14 +140,9 @@ class BoundCall:
         else:
             raise TypeError(f"{call.name}: {call.service.__qualname__} takes two bodies")
 
-    async def respond(self, request: Request, runtime: Runtime) -> Response:
+    async def respond(self, request: Request, operation: Operation) -> Response:
         """Read the request, run the service in the caller's name, write the view; raises DomainError for every refusal."""
-        operation = anonymous_operation(request, runtime, self.dialect.door)
-        token = bearer_token(request.headers.get("authorization"))
-        identify = identified_if_possible if self.call.public else identified
-        operation = await identify(operation, token)
-        bind_request(operation.request_id, user_id=operation.caller.user_id)
-        arguments = await self._arguments(request, runtime.settings.max_body_bytes)
+        arguments = await self._arguments(request, operation.runtime.settings.max_body_bytes)
         result = await self._run(operation, arguments)
         if isinstance(result, Response):
             return result
@@ -205,24 +204,51 @@ class DialectRouter:
         statuses: Mapping[ErrorCode, int] = {}
         queried: Collection[str] = ()
         headers: dict[str, str] = {}
+        limits: dict[str, str] = {}
         try:
             found = self._rows_at(request)
-            if not found:
-                raise DomainError(ErrorCode.ROUTE_NOT_FOUND, "Not Found")
-            headers["Allow"] = ", ".join(sorted({"OPTIONS", *found} | ({"HEAD"} if "GET" in found else set())))
             row, request.scope["path_params"] = found.get("GET" if request.method == "HEAD" else request.method, (None, {}))
+            if found and row is None:
+                headers["Allow"] = ", ".join(sorted({"OPTIONS", *found} | ({"HEAD"} if "GET" in found else set())))
+            if request.method == "OPTIONS" and row is None:
+                return _options(headers)
+            operation, stranger = await self._identified(request)
+            limits = await self._admit(operation, row.call.limits if row else Traffic.ORDINARY)
             if row is None:
-                return self._without_row(request, headers)
-            headers, statuses, queried = {}, row.call.statuses, row.queried
+                raise _without_row(path_exists=bool(found))
+            statuses, queried = row.call.statuses, row.queried
             self._check_accept(request)
-            return await row.respond(request, self.runtime())
+            if stranger is not None and not row.call.public:
+                raise stranger
+            response = await row.respond(request, operation)
         except DomainError as error:
-            return failure_response(self.dialect, error, request_id, statuses.get(error.code), headers, queried)
+            if isinstance(error, RateLimited):
+                limits = limit_headers(error.standing)
+            response = failure_response(self.dialect, error, request_id, statuses.get(error.code), headers, queried)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
         except Exception:
             log.exception("request.failed", request_id=request_id, method=request.method, path=request.scope["path"])
-            return failure_response(self.dialect, DomainError(ErrorCode.INTERNAL_ERROR, "Internal Server Error"), request_id)
+            response = failure_response(self.dialect, DomainError(ErrorCode.INTERNAL_ERROR, "Internal Server Error"), request_id)
+        response.headers.update(limits)
+        return response
+
+    async def _identified(self, request: Request) -> tuple[Operation, DomainError | None]:
+        """Return the operation in the caller's name; in nobody's, and why, if the request's token says nothing."""
+        operation = anonymous_operation(request, self.runtime(), self.dialect.door)
+        try:
+            operation, stranger = await identified(operation, bearer_token(request.headers.get("authorization"))), None
+        except DomainError as refusal:
+            stranger = refusal
+        bind_request(operation.request_id, user_id=operation.caller.user_id)
+        return operation, stranger
+
+    async def _admit(self, operation: Operation, traffic: Traffic) -> dict[str, str]:
+        """Count the request, before its body is read, and return the headers that say what is left; raises RateLimited."""
+        admission = await admit(operation, self.dialect.door, traffic)
+        if admission.refused_by is not None:
+            raise RateLimited(admission.refused_by)
+        return limit_headers(admission.tightest)
 
     def _rows_at(self, request: Request) -> dict[str, tuple[BoundCall, dict[str, Any]]]:
         found: dict[str, tuple[BoundCall, dict[str, Any]]] = {}
@@ -232,11 +258,6 @@ class DialectRouter:
                 if "" not in values.values():
                     found.setdefault(row.call.method, (row, values))
         return found
-
-    def _without_row(self, request: Request, headers: dict[str, str]) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
-        raise DomainError(ErrorCode.METHOD_NOT_ALLOWED, "Method Not Allowed")
 
     def _check_accept(self, request: Request) -> None:
         accepted = request.headers.get("accept") or "*/*"
@@ -261,9 +282,29 @@ def routes_of(rows: Iterable[BoundCall], dialect: Dialect, runtime: RuntimeGette
     return [Route(dialect.prefix, router), Route(dialect.prefix + "/{path:path}", router)]
 
 
+def _options(headers: Mapping[str, str]) -> Response:
+    if not headers:
+        raise _without_row(path_exists=False)
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+
+
+def _without_row(*, path_exists: bool) -> DomainError:
+    if path_exists:
+        return DomainError(ErrorCode.METHOD_NOT_ALLOWED, "Method Not Allowed")
+    return DomainError(ErrorCode.ROUTE_NOT_FOUND, "Not Found")
+
+
 def _specificity(row: BoundCall) -> list[tuple[int, str]]:
     # Fixed words come before parameters, and parameters that may hold slashes last.
     return [(2 if ":path}" in word else 1 if "{" in word else 0, word) for word in row.path.split("/")]
+
+
+def limit_headers(standing: Standing | None) -> dict[str, str]:
+    """Return the headers that tell a client where it stands; none where nothing is limited."""
+    if standing is None:
+        return {}
+    values = (standing.rule.limit, standing.remaining, math.ceil(standing.reset_at.timestamp()))
+    return {name: str(value) for name, value in zip(LIMIT_HEADERS, values, strict=True)}
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any, get_args
 
@@ -13,6 +13,7 @@ from pydantic_core import core_schema
 
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.runtime.idempotency import MAX_KEY_LENGTH
+from resolvers.http import LIMIT_HEADERS
 from resolvers.rest.endpoint import BoundCall
 from resolvers.rest.inputs import FORM_TYPE, JSON_TYPE, Input
 from schema.rest.dialects import Dialect
@@ -20,10 +21,13 @@ from schema.rest.rendering import record_of
 
 REFERENCE = "#/components/schemas/{model}"
 _WITHOUT_TOKEN = (ErrorCode.UNAUTHORIZED, ErrorCode.TOKEN_EXPIRED, ErrorCode.TOKEN_REVOKED, ErrorCode.ACCOUNT_INACTIVE)
+_RETRY_AFTER = "Retry-After"
+_SHARED = {**LIMIT_HEADERS, _RETRY_AFTER: "Seconds until it makes sense to try again."}
+_LIMITS = {name: {"$ref": f"#/components/headers/{name}"} for name in LIMIT_HEADERS}
 _WITH_BODY = (ErrorCode.INVALID_JSON, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.UNSUPPORTED_MEDIA_TYPE)
 _HEADERS = {
     401: {"WWW-Authenticate": {"description": "How to say who asks: `Bearer`.", "schema": {"type": "string", "const": "Bearer"}}},
-    429: {"Retry-After": {"description": "How many seconds to wait.", "schema": {"type": "integer", "minimum": 0}}},
+    429: {_RETRY_AFTER: {"$ref": f"#/components/headers/{_RETRY_AFTER}"}},
 }
 
 
@@ -45,7 +49,11 @@ def openapi(dialect: Dialect, rows: Iterable[BoundCall], version: str) -> dict[s
         "openapi": "3.1.0",
         "info": {"title": dialect.title, "version": version, "description": dialect.description},
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "components": {
+            "schemas": schemas,
+            "headers": _integers(_SHARED),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
     }
 
 
@@ -95,14 +103,16 @@ def _idempotency(row: BoundCall) -> list[dict[str, Any]]:
 
 def _responses(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
     call = row.call
-    success: dict[str, Any] = {"description": "Success"}
+    success: dict[str, Any] = {"description": "Success", "headers": {**_LIMITS}}
     if call.answer:
         properties = {key: {"type": "string"} for key in call.answer}
         success["content"] = {JSON_TYPE: {"schema": {"type": "object", "properties": properties, "required": list(properties)}}}
     elif call.view is not None:
         success["content"] = {JSON_TYPE: {"schema": _answer_schema(row, schemas)}}
     if row.is_paged and row.dialect.page_headers:
-        success["headers"] = {name: {"description": text, "schema": {"type": "integer"}} for name, text in row.dialect.page_headers.items()}
+        success["headers"] |= {
+            name: {"description": text, "schema": {"type": "integer"}} for name, text in row.dialect.page_headers.items()
+        }
     return {str(call.status): success, **_failures(row)}
 
 
@@ -116,7 +126,12 @@ def _failures(row: BoundCall) -> dict[str, Any]:
 def _refusals_of(row: BoundCall) -> set[ErrorCode]:
     # What a service raises stands in its docstring; the rest follows from what the row reads.
     call, doc = row.call, inspect.getdoc(row.call.service) or ""
-    codes = {ErrorCode.INTERNAL_ERROR, *call.statuses, *(code for code in ErrorCode if re.search(rf"\b{code.value}\b", doc))}
+    codes = {
+        ErrorCode.RATE_LIMIT_EXCEEDED,
+        ErrorCode.INTERNAL_ERROR,
+        *call.statuses,
+        *(code for code in ErrorCode if re.search(rf"\b{code.value}\b", doc)),
+    }
     codes |= {ErrorCode.NOT_FOUND} if re.search(r"\bNotFound\b", doc) else set()
     codes |= {ErrorCode.BAD_REQUEST} if ErrorCode.IDEMPOTENCY_CONFLICT in codes else set()
     codes |= {ErrorCode.VALIDATION_ERROR} if row.inputs or row.body else set()
@@ -134,13 +149,16 @@ def _failure(dialect: Dialect, status: int, codes: list[ErrorCode]) -> dict[str,
         "description": " ".join(f"`{code.value}`: {code.meaning}" for code in codes),
         "content": {JSON_TYPE: content},
     }
-    if status in _HEADERS:
-        failure["headers"] = _HEADERS[status]
+    failure["headers"] = {**_LIMITS, **_HEADERS.get(status, {})}
     return failure
 
 
 def _example(dialect: Dialect, code: ErrorCode) -> dict[str, Any]:
     return dialect.failure(DomainError(code, code.meaning), "req_01m814vhk8ez78tbngvgngrtde")
+
+
+def _integers(headers: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"description": text, "schema": {"type": "integer"}} for name, text in headers.items()}
 
 
 def _answer_schema(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:

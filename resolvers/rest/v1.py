@@ -3,6 +3,7 @@
 from domain.accounts import open_sessions
 from domain.accounts import service as accounts
 from domain.devices import service as devices
+from domain.plans.allowances import Traffic
 from domain.price_alerts import service as price_alerts
 from domain.security_alerts import service as security_alerts
 from domain.trading import changing, records
@@ -29,9 +30,9 @@ from schema.rest.security_alerts import SecurityAlertCreatedView, SecurityAlertV
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
 
 AUTH = [
-    Call("POST", "/auth/login", accounts.log_in, SessionView, public=True, body=LoginBodyV1, form=True),
-    Call("POST", "/auth/register", accounts.register, UserView, status=201, public=True, body=RegisterBodyV1),
-    Call("POST", "/auth/refresh", accounts.refresh, SessionView, public=True, body=RefreshBody, form=True),
+    Call("POST", "/auth/login", accounts.log_in, SessionView, public=True, body=LoginBodyV1, form=True, limits=Traffic.SIGN_IN),
+    Call("POST", "/auth/register", accounts.register, UserView, status=201, public=True, body=RegisterBodyV1, limits=Traffic.SIGN_IN),
+    Call("POST", "/auth/refresh", accounts.refresh, SessionView, public=True, body=RefreshBody, form=True, limits=Traffic.SIGN_IN),
     Call("POST", "/auth/logout", accounts.log_out, body=LogoutBody | None, answer={"message": "Successfully logged out"}),
     Call("GET", "/auth/me", accounts.get_me, UserView),
     Call(
@@ -44,12 +45,12 @@ AUTH = [
 ]
 
 TRADING = [
-    Call("GET", "/trading/positions", list_net_positions, list[NetPositionView]),
-    Call("POST", "/trading/orders", records.place_and_read, TradeView, status=201, body=OrderBodyV1),
+    Call("GET", "/trading/positions", list_net_positions, list[NetPositionView], limits=Traffic.REALTIME),
+    Call("POST", "/trading/orders", records.place_and_read, TradeView, status=201, body=OrderBodyV1, limits=Traffic.ORDERS),
     Call("GET", "/trading/orders", records.order_records, list[TradeView], types={"status": Filter}, defaults={"limit": 50}),
     Call("GET", "/trading/orders/{order_id}", records.order_record, TradeView),
-    Call("PUT", "/trading/orders/{order_id}", amend_order, TradeView, body=AmendBody),
-    Call("DELETE", "/trading/orders/{order_id}", changing.cancel_order, CancelledView),
+    Call("PUT", "/trading/orders/{order_id}", amend_order, TradeView, body=AmendBody, limits=Traffic.ORDERS),
+    Call("DELETE", "/trading/orders/{order_id}", changing.cancel_order, CancelledView, limits=Traffic.CANCELS),
 ]
 
 MARKET = [

@@ -15,11 +15,12 @@ from tests.e2e.server_process import ServerProcess, WorkerProcess
 from tests.e2e.standstill import STANDSTILL
 
 QUICK = {"TICK_SECONDS": "0.2", "POSITION_MONITOR_SECONDS": "0.5"}
+LIMITED = {"RATE_LIMITS": "on"}
 
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[str]:
-    server = ServerProcess(tmp_path, **QUICK, **STANDSTILL)
+    server = ServerProcess(tmp_path, **QUICK, **STANDSTILL, **LIMITED)
     server.start()
     yield server.url
     server.stop()
@@ -30,7 +31,7 @@ def distributed(tmp_path: Path, postgres_database: str) -> Iterator[str]:
     need_service("Redis", REDIS)
     prefix = f"test-{uuid.uuid4().hex[:12]}"
     shape = {"DATABASE_URL": postgres_database, "REDIS_URL": REDIS, "REDIS_PREFIX": prefix, "DATABASE_POOL_SIZE": "8"}
-    server = ServerProcess(tmp_path, **QUICK, **STANDSTILL, **shape)
+    server = ServerProcess(tmp_path, **QUICK, **STANDSTILL, **LIMITED, **shape)
     worker = WorkerProcess(tmp_path, **QUICK, **STANDSTILL, **shape)
     try:
         with ThreadPoolExecutor() as both:

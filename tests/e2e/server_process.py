@@ -34,6 +34,7 @@ class TradewindProcess:
             "VAR_DIR": str(var_dir),
             "LOG_FORMAT": "json",
             "SECRET_KEY": SECRET,
+            "RATE_LIMITS": "off",  # most stories hammer the server; those of normal use switch them on
             **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -34,7 +34,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Run the demo on a server that is there, and over a recording with one of its own, side by side."""
     folder = tmp_path_factory.mktemp("demo")
     replay = _demo(folder, "--replay", SAMPLE, "--runs", "5")
-    server = ServerProcess(folder)
+    server = ServerProcess(folder, RATE_LIMITS="on")
     try:
         server.start()
         sample = _printed(_demo(folder, "--url", server.url))

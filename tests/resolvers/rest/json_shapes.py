@@ -98,7 +98,7 @@ def faults(document: dict[str, Any]) -> Iterator[str]:
             for scheme in operation["security"]:
                 if not scheme.keys() <= document["components"]["securitySchemes"].keys():
                     yield f"{where}: unknown security scheme"
-    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    known = {f"#/components/{kind}/{name}" for kind, parts in document["components"].items() for name in parts}
     yield from (f"{reference} leads nowhere" for reference in sorted(_references(document) - known))
 
 
