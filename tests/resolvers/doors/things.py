@@ -3,8 +3,10 @@
 A new noun needs a function and a line in `BUILDERS`; its name is what stands before `_id` in paths, bodies and arguments.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select
 
@@ -157,3 +159,12 @@ async def one_of_everything(owner: Person) -> Things:
     for name, build in BUILDERS.items():
         things[name] = await build(owner, things)
     return things
+
+
+def filled(value: Any, things: Things) -> Any:
+    """Return the value with the things in place of their names in pointed brackets."""
+    if isinstance(value, dict):
+        return {key: filled(item, things) for key, item in value.items()}
+    if isinstance(value, str) and (found := re.fullmatch(r"<(\w+)>", value)):
+        return things[found[1]]
+    return value

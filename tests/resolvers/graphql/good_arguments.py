@@ -24,7 +24,7 @@ from graphql import (
 from domain.kernel.permissions import Permission
 from resolvers.graphql import SCHEMA
 from tests.resolvers.doors.people import PASSWORD
-from tests.resolvers.doors.things import BUILDERS, SYMBOL, Things
+from tests.resolvers.doors.things import BUILDERS, SYMBOL, Things, filled
 from tests.resolvers.doors.wrong_values import EMOJI, HUGE_NUMBERS, Literal
 
 BIRTHDAY = "1985-12-10"
@@ -127,7 +127,7 @@ class RootField:
     def good(self, things: Things) -> dict[str, Any]:
         """Return variables that are answered without an error."""
         needed = {name: things[kind] for name, kind in self.ids.items() if is_required_argument(self.field.args[name])}
-        variables = {**needed, **_filled(ARGUMENTS.get(self.name, {}), things)}
+        variables = {**needed, **filled(ARGUMENTS.get(self.name, {}), things)}
         missing = [name for name, it in self.field.args.items() if is_required_argument(it) and name not in variables]
         assert not missing, f"{self} needs {missing}: add good ones to ARGUMENTS in {__file__}"
         return variables
@@ -188,11 +188,3 @@ _WRONG_SCALARS: dict[str, list[Any]] = {
     "Date": ["yesterday", "2026-02-30", 7, True, {}, EMOJI],
     "DateTime": ["yesterday", "2026-02-30T00:00:00Z", 7, True, {}, EMOJI],
 }
-
-
-def _filled(value: Any, things: Things) -> Any:
-    if isinstance(value, dict):
-        return {key: _filled(item, things) for key, item in value.items()}
-    if isinstance(value, str) and (found := re.fullmatch(r"<(\w+)>", value)):
-        return things[found[1]]
-    return value

@@ -15,10 +15,10 @@ from resolvers.rest.endpoint import BoundCall
 from resolvers.rest.v1 import V1_ROWS
 from tests.resolvers.doors.people import PASSWORD, Person
 from tests.resolvers.doors.stage import Stage
-from tests.resolvers.doors.things import BUILDERS, SYMBOL
+from tests.resolvers.doors.things import BUILDERS, SYMBOL, filled
 
 ROWS = [*API_V1_ROWS, *V1_ROWS]
-NAMES = {"email": "new@example.com", "password": PASSWORD}
+NEWCOMER = {"email": "new@example.com", "password": PASSWORD}
 BIRTHDAY = {"day": 10, "month": 12, "year": 1985}
 PHONE = {"country_code": "+31", "mobile_number": "612345678"}
 CARD = {"type": "card", "last4": "4242", "brand": "visa"}
@@ -32,7 +32,7 @@ DEVICE = {"name": "Meter", "type": "energy_meter", "device_id": "MTR-1", "locati
 
 # The body of every row that must have one, and of those that may.
 BODIES: dict[str, dict[str, Any]] = {
-    "POST /api/v1/auth/register": {**NAMES, "first_name": "New", "last_name": "Comer", "birthday": BIRTHDAY, "phone_number": PHONE},
+    "POST /api/v1/auth/register": {**NEWCOMER, "first_name": "New", "last_name": "Comer", "birthday": BIRTHDAY, "phone_number": PHONE},
     "POST /api/v1/auth/login": {"email": "<email>", "password": PASSWORD},
     "POST /api/v1/auth/refresh": {"refresh_token": "<refresh_token>"},
     "POST /api/v1/auth/logout": {"all_sessions": True},
@@ -56,7 +56,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/user-plans": {"plan_id": "<plan>", "billing_cycle": "yearly", "auto_renew": True, "payment_method": CARD, "trial": False},
     "PUT /api/v1/user-plans/{subscription_id}": {"auto_renew": False, "payment_method": CARD},
     "POST /v1/auth/login": {"email": "<email>", "password": PASSWORD},
-    "POST /v1/auth/register": {**NAMES, "name": "New Comer"},
+    "POST /v1/auth/register": {**NEWCOMER, "name": "New Comer"},
     "POST /v1/auth/refresh": {"refresh_token": "<refresh_token>"},
     "POST /v1/auth/logout": {"all_sessions": True},
     "PUT /v1/auth/change-password": {"current_password": PASSWORD, "new_password": "another quiet harbour"},
@@ -141,12 +141,3 @@ def thing_of(parameter: str, where: str) -> str:
     known = {"symbol", *BUILDERS}
     assert kind in known, f"{where} names a {parameter}: add a function that makes one to tests/resolvers/doors/things.py"
     return kind
-
-
-def filled(value: Any, things: dict[str, str]) -> Any:
-    """Return the value with the things in place of their names in pointed brackets."""
-    if isinstance(value, dict):
-        return {key: filled(item, things) for key, item in value.items()}
-    if isinstance(value, str) and (found := re.fullmatch(r"<(\w+)>", value)):
-        return things[found[1]]
-    return value
