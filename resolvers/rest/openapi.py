@@ -25,7 +25,7 @@ _RETRY_AFTER = "Retry-After"
 _SHARED = {**LIMIT_HEADERS, _RETRY_AFTER: "Seconds until it makes sense to try again."}
 _LIMITS = {name: {"$ref": f"#/components/headers/{name}"} for name in LIMIT_HEADERS}
 _WITH_BODY = (ErrorCode.INVALID_JSON, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.UNSUPPORTED_MEDIA_TYPE)
-_HEADERS = {
+_HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "How to say who asks: `Bearer`.", "schema": {"type": "string", "const": "Bearer"}}},
     429: {_RETRY_AFTER: {"$ref": f"#/components/headers/{_RETRY_AFTER}"}},
 }
