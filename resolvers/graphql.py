@@ -22,6 +22,7 @@ from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.risk import RiskMutations, RiskQueries
+from resolvers.roles import RoleMutations, RoleQueries
 from resolvers.wallets import WalletQueries
 from schema.scalars import SCALARS
 
@@ -36,9 +37,19 @@ QUERIES = (
     RiskQueries,
     PlanQueries,
     MarketQueries,
+    RoleQueries,
     ErrorQueries,
 )
-MUTATIONS = (AccountMutations, FlowMutations, ExecutionMutations, OrderMutations, PositionMutations, RiskMutations, PlanMutations)
+MUTATIONS = (
+    AccountMutations,
+    FlowMutations,
+    ExecutionMutations,
+    OrderMutations,
+    PositionMutations,
+    RiskMutations,
+    PlanMutations,
+    RoleMutations,
+)
 SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)
 
 SCHEMA = strawberry.Schema(

@@ -1,6 +1,7 @@
 """What the arguments of GraphQL fields mean: one sentence for each name, since a name means the same everywhere."""
 
 ARGUMENTS = {
+    "active": "Whether the account is to be on.",
     "after": "The `endCursor` of the page before.",
     "agent_role": "Only decisions of this stage, for instance `market_analyst`.",
     "all_sessions": "End all sessions of the user, not just this one.",
@@ -22,9 +23,12 @@ ARGUMENTS = {
     "new_password": "8 to 128 characters, none of the commonest, not the address or a part of it.",
     "order_id": "The id of an order.",
     "password": "The password of the account.",
+    "permission_id": "The id of a permission.",
     "plan_id": "The id of a plan.",
     "position_id": "The id of a position.",
     "refresh_token": "The refresh token received last.",
+    "role": "The name of a role, or its id.",
+    "role_id": "The id of a role.",
     "rule_id": "The id of a risk rule.",
     "session_id": "The id of one of the caller's sessions.",
     "status": "Only those with this status.",

@@ -3,9 +3,10 @@
 from sqlalchemy import select
 
 from domain.accounts.models import Session, User
+from domain.accounts.rights import RIGHTS, caller_from, rights_from
 from domain.accounts.tokens import ExpiredToken, InvalidToken, read
 from domain.kernel.errors import DomainError, ErrorCode
-from domain.kernel.permissions import ROLE_PERMISSIONS, Caller
+from domain.kernel.permissions import Caller
 from domain.runtime.operation import Operation
 
 
@@ -23,25 +24,13 @@ async def caller_of(operation: Operation, token: str) -> Caller:
     except InvalidToken:
         raise DomainError(ErrorCode.UNAUTHORIZED, "Could not validate credentials") from None
     async with operation.reading() as work:
-        statement = select(User, Session).join(Session, Session.user_id == User.id)
+        statement = select(User, Session, *RIGHTS).join(Session, Session.user_id == User.id)
         found = (await work.session.execute(statement.where(Session.id == claims.session_id, User.id == claims.user_id))).first()
     if found is None or found[0].deleted_at is not None:
         raise DomainError(ErrorCode.UNAUTHORIZED, "User not found")
-    user, session = found
+    user, session, *rights = found
     if session.revoked_at is not None or session.expires_at <= now:
         raise DomainError(ErrorCode.TOKEN_REVOKED, "Token has been revoked")
     if not user.is_active:
         raise DomainError(ErrorCode.ACCOUNT_INACTIVE, "Account is inactive")
-    return caller_from(user, session.id)
-
-
-def caller_from(user: User, session_id: str | None = None) -> Caller:
-    """Return the user as a caller, with the permissions that its role has now."""
-    return Caller(
-        user_id=user.id,
-        session_id=session_id,
-        email=user.email,
-        role=user.role,
-        is_superuser=user.is_superuser,
-        permissions=ROLE_PERMISSIONS.get(user.role, frozenset()),
-    )
+    return caller_from(user, rights_from(user, *rights), session.id)

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from domain.accounts import links, lockout, sessions
+from domain.accounts.guard import keeping_an_admin
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import check_strength
@@ -19,18 +20,20 @@ from domain.accounts.profile import (
     checked_phone_number,
     normalized_email,
 )
+from domain.accounts.rights import ADMIN_ROLE, DEFAULT_ROLE, permissions_of_role, role_named
 from domain.accounts.sessions import Tokens
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
-from domain.kernel.permissions import ROLE_PERMISSIONS, Permission, requires
+from domain.kernel.permissions import Permission, check_may_grant, requires, requires_session
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
 log = structlog.get_logger()
-DEFAULT_ROLE = "user"
 
 # Filled by the composition: what every new account gets, in the transaction that makes it (a paper wallet, for instance).
 ON_REGISTERED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
+# Likewise: what has to stop, in the transaction that deletes an account or switches it off.
+ON_ACCOUNT_CLOSED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
 
 
 async def register(
@@ -45,11 +48,13 @@ async def register(
 ) -> User:
     """Make an account and have a mail with a confirmation link sent.
 
-    A role other than `user` is given by callers who may write users only, and an account that the system itself makes needs no
-    confirmation. Raises VALIDATION_ERROR, WEAK_PASSWORD, EMAIL_TAKEN,
-    FORBIDDEN.
+    A role other than `user` is given by callers who may write users only, and who hold all its permissions themselves; an account
+    that the system itself makes needs no confirmation. Raises VALIDATION_ERROR, WEAK_PASSWORD, EMAIL_TAKEN, FORBIDDEN.
     """
     email = normalized_email(email)
+    if role not in (None, DEFAULT_ROLE) and not operation.caller.may(Permission.USERS_WRITE):
+        needed = Permission.USERS_WRITE.value
+        raise DomainError(ErrorCode.FORBIDDEN, f"Insufficient permissions. Required: {needed}", required_permission=needed)
     now = operation.clock.now()
     user = User(
         id=new_id("user"),
@@ -58,7 +63,6 @@ async def register(
         last_name=checked_name(last_name, "last_name") if last_name else "",
         birthday=checked_birthday(birthday, now) if birthday else None,
         phone_number=checked_phone_number(phone_number) if phone_number else None,
-        role=_granted_role(operation, role),
         is_superuser=False,
         is_active=True,
         email_verified_at=now if operation.caller.is_system else None,
@@ -67,6 +71,10 @@ async def register(
     check_strength(password, email)
     user.password_hash = await operation.use(AccountParts).passwords.hash(password)
     async with operation.unit_of_work() as work:
+        given = await role_named(work, role or DEFAULT_ROLE)
+        if given.name != DEFAULT_ROLE:
+            check_may_grant(work.caller, await permissions_of_role(work, given.id))
+        user.role_id = given.id
         await _insert(work, user)
         if user.email_verified_at is None:
             work.enqueue("accounts.mail_verification_link", user_id=user.id)
@@ -112,7 +120,7 @@ async def refresh(operation: Operation, refresh_token: str) -> Tokens:
     return await sessions.rotate(operation, refresh_token)
 
 
-@requires(Permission.PROFILE_READ)
+@requires_session
 async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
     """End the caller's session, or all of them: access and refresh tokens fail from now on, live sockets close."""
     if all_sessions or work.caller.session_id is None:
@@ -121,7 +129,7 @@ async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
         await sessions.revoke_sessions(work, work.caller.id, "logout", only=work.caller.session_id)
 
 
-@requires(Permission.PROFILE_WRITE)
+@requires_session
 async def change_password(operation: Operation, current_password: str, new_password: str) -> User:
     """Set another password for the caller and end all other sessions; links to reset the old one are void.
 
@@ -154,7 +162,7 @@ async def get_me(work: UnitOfWork) -> User:
     return await _own_account(work)
 
 
-@requires(Permission.PROFILE_WRITE)
+@requires(Permission.PROFILE_WRITE, session=True)
 async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     """Change the caller's profile; fields that are None stay. Raises VALIDATION_ERROR."""
     user = await _own_account(work)
@@ -162,11 +170,15 @@ async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     return user
 
 
-@requires(Permission.PROFILE_WRITE)
+@requires(Permission.PROFILE_WRITE, session=True)
 async def delete_me(work: UnitOfWork) -> User:
-    """Delete the caller's account: its sessions end, its address is free again, what it did stays on record."""
-    user = await _own_account(work)
-    await close_account(work, user)
+    """Delete the caller's account: its sessions end, its flows stop, its address is free again, what it did stays on record.
+
+    Raises LAST_ADMIN.
+    """
+    async with keeping_an_admin(work):
+        user = await _own_account(work)
+        await close_account(work, user)
     return user
 
 
@@ -233,7 +245,6 @@ async def ensure_superuser(operation: Operation) -> User | None:
         email=email,
         first_name="Administrator",
         last_name="",
-        role="admin",
         is_superuser=True,
         is_active=True,
         password_hash=await operation.use(AccountParts).passwords.hash(password),
@@ -242,6 +253,7 @@ async def ensure_superuser(operation: Operation) -> User | None:
     )
     try:
         async with operation.unit_of_work() as work:
+            user.role_id = (await role_named(work, ADMIN_ROLE)).id
             await _insert(work, user)
     except DomainError as error:
         if error.code is not ErrorCode.EMAIL_TAKEN:
@@ -265,9 +277,16 @@ def change_profile(user: User, changes: ProfileChanges, now: datetime) -> None:
 
 
 async def close_account(work: UnitOfWork, user: User) -> None:
-    """Mark the account as deleted and end its sessions."""
+    """Mark the account as deleted, end its sessions and stop what it has running."""
     user.deleted_at = user.updated_at = work.now
     await sessions.revoke_sessions(work, user.id, "account_deleted")
+    await leave_nothing_running(work, user)
+
+
+async def leave_nothing_running(work: UnitOfWork, user: User) -> None:
+    """Stop what the user has running, since nobody watches over it from now on."""
+    for stop in ON_ACCOUNT_CLOSED:
+        await stop(work, user)
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -282,6 +301,7 @@ async def _insert(work: UnitOfWork, user: User) -> None:
         await work.session.flush()
     except IntegrityError:
         raise DomainError(ErrorCode.EMAIL_TAKEN, "Email already registered", field="email") from None
+    await work.session.refresh(user, ["role"])
     for give in ON_REGISTERED:
         await give(work, user)
 
@@ -295,14 +315,3 @@ async def _own_account(work: UnitOfWork) -> User:
 
 def _wrong_password() -> DomainError:
     return DomainError(ErrorCode.WRONG_PASSWORD, "The current password is wrong", field="current_password")
-
-
-def _granted_role(operation: Operation, role: str | None) -> str:
-    if role in (None, DEFAULT_ROLE):
-        return DEFAULT_ROLE
-    if not operation.caller.may(Permission.USERS_WRITE):
-        needed = Permission.USERS_WRITE.value
-        raise DomainError(ErrorCode.FORBIDDEN, f"Insufficient permissions. Required: {needed}", required_permission=needed)
-    if role not in ROLE_PERMISSIONS:
-        raise DomainError(ErrorCode.VALIDATION_ERROR, f"role must be one of {', '.join(sorted(ROLE_PERMISSIONS))}", field="role")
-    return role

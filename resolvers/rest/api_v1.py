@@ -1,6 +1,6 @@
 """Every route under /api/v1, one row each."""
 
-from domain.accounts import administration, open_sessions
+from domain.accounts import administration, assigning, open_sessions, permissions, roles
 from domain.accounts import service as accounts
 from domain.analysts import conversations
 from domain.exchanges.venue import Side
@@ -40,6 +40,7 @@ from schema.rest.flows import DecisionView, ExecutionView, FlowView
 from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
 from schema.rest.plans import PlanView, SubscriptionView
 from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
+from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, RoleView
 from schema.rest.trading import OrderBody, OrderView, PositionView, ProtectionBody
 
 AUTH = [
@@ -86,6 +87,29 @@ USERS = [
         "/users/{user_id}",
         administration.delete_user,
         answer={"message": "User deleted successfully", "user_id": "{user_id}"},
+    ),
+    Call("PUT", "/users/{user_id}/role", assigning.assign_role, ProfileView, body=AssignedRoleBody),
+    Call("PUT", "/users/{user_id}/active", administration.set_user_active, ProfileView, body=ActiveBody),
+]
+
+ROLES = [
+    Call("POST", "/roles", roles.create_role, RoleView, status=201),
+    Call("GET", "/roles", roles.list_roles, list[RoleView]),
+    Call("GET", "/roles/{role_id}", roles.get_role, RoleView),
+    Call("PUT", "/roles/{role_id}", roles.update_role, RoleView),
+    Call("DELETE", "/roles/{role_id}", roles.delete_role, answer={"message": "Role deleted successfully", "role_id": "{role_id}"}),
+]
+
+PERMISSIONS = [
+    Call("POST", "/permissions", permissions.create_permission, PermissionView, status=201),
+    Call("GET", "/permissions", permissions.list_permissions, list[PermissionView]),
+    Call("GET", "/permissions/{permission_id}", permissions.get_permission, PermissionView),
+    Call("PUT", "/permissions/{permission_id}", permissions.update_permission, PermissionView),
+    Call(
+        "DELETE",
+        "/permissions/{permission_id}",
+        permissions.delete_permission,
+        answer={"message": "Permission deleted successfully", "permission_id": "{permission_id}"},
     ),
 ]
 
@@ -177,5 +201,5 @@ USER_PLANS = [
     Call("POST", "/user-plans/{subscription_id}/renew", subscriptions.renew_subscription, SubscriptionView),
 ]
 
-CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *PLANS, *USER_PLANS, *CONVERSATIONS]
+CALLS = [*AUTH, *USERS, *ROLES, *PERMISSIONS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *PLANS, *USER_PLANS, *CONVERSATIONS]
 API_V1_ROWS = bind(CALLS, API_V1)

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 from domain.kernel.errors import ErrorCode
+from domain.kernel.permissions import needs_of
 from resolvers.rest.endpoint import BoundCall
 from resolvers.rest.inputs import FORM_TYPE, JSON_TYPE, Input
 from schema.rest.dialects import Dialect
@@ -39,7 +40,10 @@ def openapi(dialect: Dialect, rows: Iterable[BoundCall], version: str) -> dict[s
         "openapi": "3.1.0",
         "info": {"title": dialect.title, "version": version, "description": dialect.description},
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT or API key"}},
+        },
     }
 
 
@@ -48,8 +52,7 @@ def _operation(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
     summary, _, rest = (inspect.getdoc(call.service) or "").partition("\n")
     permission = getattr(call.service, "permission", None)
     description = " ".join(rest.split())
-    if permission:
-        description = f"{description} Needs the permission `{permission.value}`.".strip()
+    description = f"{description} {needs_of(call.service)}".strip()
     words = [word.strip("{}").removesuffix(":path") for word in call.path.split("/") if word]
     operation: dict[str, Any] = {
         "operationId": "_".join([call.method.lower(), *words]).replace("-", "_"),
@@ -81,6 +84,7 @@ def _parameter(entry: Input, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
     call = row.call
+    permission = getattr(call.service, "permission", None)
     success: dict[str, Any] = {"description": "Success"}
     if call.answer:
         properties = {key: {"type": "string"} for key in call.answer}
@@ -92,7 +96,8 @@ def _responses(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
     codes |= {ErrorCode.NOT_FOUND} if any(entry.place == "path" for entry in row.inputs) else set()
     if not call.public:
         codes |= {ErrorCode.UNAUTHORIZED, ErrorCode.TOKEN_EXPIRED, ErrorCode.TOKEN_REVOKED}
-        codes |= {ErrorCode.FORBIDDEN} if getattr(call.service, "permission", None) else set()
+        codes |= {ErrorCode.FORBIDDEN} if permission or getattr(call.service, "needs_superuser", False) else set()
+        codes |= {ErrorCode.SESSION_REQUIRED} if getattr(call.service, "needs_session", False) else set()
     by_status: dict[int, list[ErrorCode]] = {}
     for code in ErrorCode:
         if code in codes:

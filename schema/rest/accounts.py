@@ -127,7 +127,7 @@ class ProfileView:
     birthday: Birthday | None
     avatar_url: str
     phone_number: dict[str, Any] | None
-    user_role: str
+    user_role: str | None
     is_active: bool
     is_verified: bool
     created_at: datetime
@@ -143,7 +143,7 @@ class ProfileView:
             birthday=Birthday.of(user.birthday) if user.birthday else None,
             avatar_url=_avatar_of(user),
             phone_number=user.phone_number,
-            user_role=user.role,
+            user_role=user.role_id,
             is_active=user.is_active,
             is_verified=user.email_verified_at is not None,
             created_at=user.created_at,
