@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from domain.accounts.models import PermissionRow, Role, RolePermission, Session, User
-from domain.accounts.rights import ADMIN_ROLE
+from domain.accounts.rights import ADMIN_ROLE, RIGHTS, rights_from
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Permission
 from domain.runtime.unit_of_work import UnitOfWork
@@ -46,5 +46,9 @@ async def _has_admin(work: UnitOfWork) -> bool:
         .where(Role.deleted_at.is_(None), PermissionRow.deleted_at.is_(None))
         .where(PermissionRow.resource == resource, PermissionRow.action == action)
     )
+    by_role = and_(User.permission_words.is_(None), User.role_id.in_(giving))
     live = select(User.id).where(User.deleted_at.is_(None), User.is_active)
-    return await work.session.scalar(live.where(or_(User.is_superuser, User.role_id.in_(giving))).limit(1)) is not None
+    if await work.session.scalar(live.where(or_(User.is_superuser, by_role)).limit(1)) is not None:
+        return True
+    own_sets = select(User, *RIGHTS).where(User.deleted_at.is_(None), User.is_active, User.permission_words.is_not(None))
+    return any(Permission.RIGHTS_WRITE in rights_from(*row).permissions for row in await work.session.execute(own_sets))

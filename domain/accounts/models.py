@@ -72,7 +72,8 @@ class Role(Base):
 class User(Base):
     """An account. A deleted one keeps its row and frees its e-mail address.
 
-    `role` is the name of the role, read with the row; to give another one, set `role_id`.
+    `role` is the name of the role, read with the row; to give another one, set `role_id`. `permission_words` is a set of the
+    user's own, as it was put, that takes the place of the role's.
     """
 
     __tablename__ = "users"
@@ -97,6 +98,7 @@ class User(Base):
     role: Mapped[str] = column_property(
         func.coalesce(select(Role.name).where(Role.id == role_id).correlate_except(Role).scalar_subquery(), ""), expire_on_flush=False
     )
+    permission_words: Mapped[list[Any] | None]
     is_superuser: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     password_hash: Mapped[str]

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from domain.accounts.guard import keeping_an_admin, ring
@@ -94,7 +94,8 @@ async def delete_permission(work: UnitOfWork, permission_id: str) -> None:
     async with keeping_an_admin(work):
         row = await _find_permission(work, permission_id)
         row.deleted_at = row.updated_at = work.now
-        await ring(work, User.role_id.in_(select(RolePermission.role_id).where(RolePermission.permission_id == row.id)))
+        linked = select(RolePermission.role_id).where(RolePermission.permission_id == row.id)
+        await ring(work, or_(User.role_id.in_(linked), User.permission_words.is_not(None)))
 
 
 def _live_permissions() -> Select[PermissionRow]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from domain.accounts.models import PermissionRow, Role, RolePermission, User
+from domain.accounts.words import effective
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Caller, Permission
 from domain.runtime.unit_of_work import UnitOfWork
@@ -20,7 +21,11 @@ _names = select(func.aggregate_strings(NAME, ",")).where(PermissionRow.deleted_a
 _live_role = select(Role.id).where(Role.id == User.role_id, Role.deleted_at.is_(None)).correlate(User).scalar_subquery()
 _of_role = _names.join(RolePermission, RolePermission.permission_id == PermissionRow.id).where(RolePermission.role_id == _live_role)
 # Columns to select beside `User`, for `rights_from`: all in the one statement that finds the user.
-RIGHTS = (_live_role.label("live_role"), _of_role.correlate(User).scalar_subquery().label("of_role"))
+RIGHTS = (
+    _live_role.label("live_role"),
+    _of_role.correlate(User).scalar_subquery().label("of_role"),
+    case((User.permission_words.is_not(None), _names.scalar_subquery())).label("live_names"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,11 @@ class Rights:
     reason: str | None
 
 
-def rights_from(user: User, live_role: str | None, of_role: str | None) -> Rights:
+def rights_from(user: User, live_role: str | None, of_role: str | None, live_names: str | None) -> Rights:
     """Return the rights from what the columns `RIGHTS` held."""
-    permissions = frozenset(of_role.split(",")) if of_role else frozenset[str]()
+    permissions = _split(of_role)
+    if user.permission_words is not None:
+        permissions = effective(user.permission_words, permissions, _split(live_names))
     if user.is_superuser:
         return Rights(permissions | _ALL, None)
     if permissions:
@@ -76,6 +83,10 @@ async def role_named(work: UnitOfWork, name: str) -> Role:
         if name in (role.name, role.id):
             return role
     raise DomainError(ErrorCode.VALIDATION_ERROR, f"role must be one of {', '.join(role.name for role in roles)}"[:500], field="role")
+
+
+def _split(names: str | None) -> frozenset[str]:
+    return frozenset(names.split(",")) if names else frozenset()
 
 
 _ALL = frozenset(permission.value for permission in Permission)

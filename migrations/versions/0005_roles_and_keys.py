@@ -119,6 +119,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE users ADD COLUMN role_id VARCHAR(40)")
     op.execute("UPDATE users SET role_id = (SELECT id FROM roles WHERE roles.name = users.role)")
     op.execute("ALTER TABLE users DROP COLUMN role")
+    op.add_column("users", sa.Column("permission_words", domain.runtime.columns.JSONDocument(none_as_null=True), nullable=True))
     op.create_index(op.f("ix_users_role_id"), "users", ["role_id"])
 
 
@@ -127,6 +128,7 @@ def downgrade() -> None:
     op.execute("UPDATE users SET role = COALESCE((SELECT SUBSTR(name, 1, 40) FROM roles WHERE roles.id = users.role_id), '')")
     op.drop_index(op.f("ix_users_role_id"), "users")
     op.execute("ALTER TABLE users DROP COLUMN role_id")
+    op.execute("ALTER TABLE users DROP COLUMN permission_words")
     op.drop_table("role_permissions")
     op.drop_table("permissions")
     op.drop_table("roles")

@@ -1,9 +1,9 @@
 """Every route under /v1, one row each."""
 
-from domain.accounts import open_sessions
+from domain.accounts import assigning, open_sessions
 from domain.accounts import service as accounts
 from domain.trading import changing, records
-from resolvers.rest.accounts import revoke_sessions
+from resolvers.rest.accounts import replace_permissions, revoke_sessions
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.trading_v1 import amend_order, list_net_positions
 from schema.rest.accounts import (
@@ -19,6 +19,7 @@ from schema.rest.accounts import (
     UserView,
 )
 from schema.rest.dialects import V1
+from schema.rest.roles import OwnPermissionsView, PermissionsChangedView
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
 
 AUTH = [
@@ -47,6 +48,8 @@ TRADING = [
 
 SECURITY = [
     Call("GET", "/security/sessions", open_sessions.list_sessions, list[OpenSessionView], defaults={"limit": 50}),
+    Call("GET", "/security/permissions", assigning.get_permissions, OwnPermissionsView),
+    Call("PUT", "/security/permissions", replace_permissions, PermissionsChangedView),
     Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
 ]
 

@@ -11,6 +11,7 @@ from domain.accounts.models import User
 from domain.accounts.profile import MAX_EMAIL, PhoneNumber, ProfileChanges
 from domain.accounts.service import split_name
 from domain.accounts.sessions import Tokens
+from domain.accounts.words import words_of
 from schema.rest.dialects import FieldError, InvalidInput
 
 Email = Annotated[str, Field(max_length=MAX_EMAIL)]
@@ -279,4 +280,5 @@ class SessionView:
     @classmethod
     def of(cls, tokens: Tokens) -> "SessionView":
         user = UserView.of(tokens.user)
-        return cls(tokens.access_token, tokens.refresh_token, tokens.token_type, tokens.expires_in, user, tokens.permissions)
+        words = words_of(tokens.permissions, tokens.user.permission_words or ())
+        return cls(tokens.access_token, tokens.refresh_token, tokens.token_type, tokens.expires_in, user, words)

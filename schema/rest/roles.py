@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
+from domain.accounts.assigning import PermissionSet, Words
 from domain.accounts.models import PermissionRow
 from domain.accounts.roles import RoleRecord
 
@@ -53,3 +54,34 @@ class AssignedRoleBody:
 @dataclass(frozen=True, slots=True)
 class ActiveBody:
     active: bool
+
+
+# /v1
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionsBody:
+    """Whose permissions to replace, and the words they shall be."""
+
+    user_id: Annotated[str, Field(max_length=80)]
+    permissions: Words
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPermissionsView:
+    """What a user may do, in words."""
+
+    permissions: list[str]
+    user_id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionsChangedView:
+    message: str
+    user_id: str
+    permissions: list[str]
+
+    @classmethod
+    def of(cls, found: PermissionSet) -> Self:
+        return cls("Permissions updated successfully", found.user_id, found.permissions)
