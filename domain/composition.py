@@ -65,6 +65,7 @@ async def start(runtime: Runtime) -> None:
 
 async def dispose(runtime: Runtime) -> None:
     """Close everything, whether started or not."""
+    await runtime.use(AccountParts).key_uses.settle()
     await runtime.use(Market).close()
     await runtime.bus.close()
     await runtime.database.close()

@@ -11,6 +11,7 @@ from strawberry.tools import merge_types
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
 from resolvers.errors import ErrorQueries
 from resolvers.executions import ExecutionMutations, ExecutionQueries, ExecutionSubscriptions
 from resolvers.flows import FlowMutations, FlowQueries
@@ -38,6 +39,7 @@ QUERIES = (
     PlanQueries,
     MarketQueries,
     RoleQueries,
+    ApiKeyQueries,
     ErrorQueries,
 )
 MUTATIONS = (
@@ -49,6 +51,7 @@ MUTATIONS = (
     RiskMutations,
     PlanMutations,
     RoleMutations,
+    ApiKeyMutations,
 )
 SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)
 

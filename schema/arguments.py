@@ -18,6 +18,7 @@ ARGUMENTS = {
     "interval": "How long one candle lasts.",
     "is_active": "Only rules that count, or only those that do not.",
     "is_live": "Only orders that can still be filled, or only those that cannot.",
+    "key_id": "The id of an API key.",
     "last": "How many objects to send when reading backward: 1 to 100.",
     "limit": "How many candles.",
     "new_password": "8 to 128 characters, none of the commonest, not the address or a part of it.",

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from domain.accounts.models import PermissionRow, Role, RolePermission, Session, User
+from domain.accounts.models import ApiKey, PermissionRow, Role, RolePermission, Session, User
 from domain.accounts.rights import ADMIN_ROLE, RIGHTS, rights_from
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Permission
@@ -33,8 +33,10 @@ async def ring(work: UnitOfWork, *which: ColumnElement[bool]) -> None:
     """Wake the live sockets of these users after the commit, so that they notice at once what has changed."""
     sessions = select(Session.id).join(User, User.id == Session.user_id)
     sessions = sessions.where(Session.revoked_at.is_(None), Session.expires_at > work.now, User.deleted_at.is_(None))
-    for session_id in await work.session.scalars(sessions.where(*which)):
-        work.wake(f"session:{session_id}")
+    keys = select(ApiKey.id).join(User, User.id == ApiKey.user_id).where(ApiKey.revoked_at.is_(None), ApiKey.expires_at > work.now)
+    for query in (sessions, keys):
+        for id in await work.session.scalars(query.where(*which)):
+            work.wake(f"session:{id}")
 
 
 async def _has_admin(work: UnitOfWork) -> bool:

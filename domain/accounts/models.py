@@ -1,4 +1,4 @@
-"""Tables of accounts: roles and permissions, users, their sessions and tokens, the links mailed to them, failed guesses."""
+"""Tables of accounts: roles and permissions, users, their sessions, tokens and API keys, the links mailed to them, failed guesses."""
 
 from datetime import date, datetime
 from typing import Any
@@ -126,6 +126,27 @@ class Session(Base):
     user_agent: Mapped[str | None] = mapped_column(String(255))
     revoked_at: Mapped[datetime | None]
     revoke_reason: Mapped[str | None] = mapped_column(String(40))
+
+
+class ApiKey(Base):
+    """A key for a program of the user; its secret is kept only as a digest. `permissions` is the most it may do, by name."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (Index("ix_api_keys_user_id_created_at_id", "user_id", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64))
+    permissions: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    @property
+    def prefix(self) -> str:
+        return f"tw_{self.id.removeprefix('key_')}"
 
 
 class RefreshToken(Base):

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
-from domain.accounts.models import PermissionRow, Role, RolePermission, User
+from domain.accounts.models import ApiKey, PermissionRow, Role, RolePermission, User
 from domain.accounts.words import effective
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Caller, Permission
@@ -54,6 +54,18 @@ async def rights_of(work: UnitOfWork, user_id: str) -> Rights:
     """Return what this user may do now; nothing for one that does not exist."""
     found: Any = (await work.session.execute(select(User, *RIGHTS).where(User.id == user_id))).first()
     return rights_from(*found) if found else Rights(frozenset(), "User not found")
+
+
+def caller_by_key(user: User, rights: Rights, key: ApiKey) -> Caller:
+    """Return the key as a caller: it may do what it was given and its owner may do now, and is never a superuser."""
+    return Caller(
+        user_id=user.id,
+        email=user.email,
+        role=user.role,
+        permissions=rights.permissions & frozenset(key.permissions),
+        api_key_id=key.id,
+        no_rights=rights.reason,
+    )
 
 
 def caller_from(user: User, rights: Rights, session_id: str | None = None) -> Caller:

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 
 import structlog
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from domain.accounts import links, lockout, sessions
 from domain.accounts.guard import keeping_an_admin
-from domain.accounts.models import User
+from domain.accounts.models import ApiKey, User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import check_strength
 from domain.accounts.profile import (
@@ -277,8 +278,11 @@ def change_profile(user: User, changes: ProfileChanges, now: datetime) -> None:
 
 
 async def close_account(work: UnitOfWork, user: User) -> None:
-    """Mark the account as deleted, end its sessions and stop what it has running."""
+    """Mark the account as deleted, end its sessions and keys and stop what it has running."""
     user.deleted_at = user.updated_at = work.now
+    live = update(ApiKey).where(ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None)).values(revoked_at=work.now)
+    for key_id in await work.session.scalars(live.returning(ApiKey.id)):
+        work.wake(f"session:{key_id}")
     await sessions.revoke_sessions(work, user.id, "account_deleted")
     await leave_nothing_running(work, user)
 

@@ -1,4 +1,4 @@
-"""Roles and permissions as rows, with those that every installation begins with."""
+"""Roles and permissions as rows, with those that every installation begins with, and API keys."""
 
 from datetime import UTC, datetime
 
@@ -122,8 +122,25 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("permission_words", domain.runtime.columns.JSONDocument(none_as_null=True), nullable=True))
     op.create_index(op.f("ix_users_role_id"), "users", ["role_id"])
 
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("user_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("permissions", domain.runtime.columns.JSONDocument(none_as_null=True), nullable=False),
+        sa.Column("created_at", domain.runtime.columns.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", domain.runtime.columns.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", domain.runtime.columns.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", domain.runtime.columns.UTCDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_api_keys_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+    )
+    op.create_index("ix_api_keys_user_id_created_at_id", "api_keys", ["user_id", "created_at", "id"])
+
 
 def downgrade() -> None:
+    op.drop_table("api_keys")
     op.execute("ALTER TABLE users ADD COLUMN role VARCHAR(40) NOT NULL DEFAULT 'user'")
     op.execute("UPDATE users SET role = COALESCE((SELECT SUBSTR(name, 1, 40) FROM roles WHERE roles.id = users.role_id), '')")
     op.drop_index(op.f("ix_users_role_id"), "users")

@@ -1,6 +1,6 @@
 """Every route under /api/v1, one row each."""
 
-from domain.accounts import administration, assigning, open_sessions, permissions, roles
+from domain.accounts import administration, api_keys, assigning, open_sessions, permissions, roles
 from domain.accounts import service as accounts
 from domain.analysts import conversations
 from domain.exchanges.venue import Side
@@ -35,6 +35,7 @@ from schema.rest.accounts import (
     TokensView,
     UserListItemView,
 )
+from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
 from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
@@ -90,6 +91,13 @@ USERS = [
     ),
     Call("PUT", "/users/{user_id}/role", assigning.assign_role, ProfileView, body=AssignedRoleBody),
     Call("PUT", "/users/{user_id}/active", administration.set_user_active, ProfileView, body=ActiveBody),
+]
+
+API_KEYS = [
+    Call("POST", "/api-keys", api_keys.create_api_key, CreatedApiKeyView, status=201),
+    Call("GET", "/api-keys", api_keys.list_api_keys, list[ApiKeyView]),
+    Call("GET", "/api-keys/{key_id}", api_keys.get_api_key, ApiKeyView),
+    Call("DELETE", "/api-keys/{key_id}", api_keys.revoke_api_key, answer={"message": "API key revoked", "key_id": "{key_id}"}),
 ]
 
 ROLES = [
@@ -201,5 +209,19 @@ USER_PLANS = [
     Call("POST", "/user-plans/{subscription_id}/renew", subscriptions.renew_subscription, SubscriptionView),
 ]
 
-CALLS = [*AUTH, *USERS, *ROLES, *PERMISSIONS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *PLANS, *USER_PLANS, *CONVERSATIONS]
+CALLS = [
+    *AUTH,
+    *USERS,
+    *API_KEYS,
+    *ROLES,
+    *PERMISSIONS,
+    *FLOWS,
+    *MARKET,
+    *ORDERS,
+    *POSITIONS,
+    *RISK_RULES,
+    *PLANS,
+    *USER_PLANS,
+    *CONVERSATIONS,
+]
 API_V1_ROWS = bind(CALLS, API_V1)

@@ -1,6 +1,6 @@
 """Every route under /v1, one row each."""
 
-from domain.accounts import assigning, open_sessions
+from domain.accounts import api_keys, assigning, open_sessions
 from domain.accounts import service as accounts
 from domain.trading import changing, records
 from resolvers.rest.accounts import replace_permissions, revoke_sessions
@@ -18,6 +18,7 @@ from schema.rest.accounts import (
     SessionView,
     UserView,
 )
+from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.dialects import V1
 from schema.rest.roles import OwnPermissionsView, PermissionsChangedView
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
@@ -50,6 +51,10 @@ SECURITY = [
     Call("GET", "/security/sessions", open_sessions.list_sessions, list[OpenSessionView], defaults={"limit": 50}),
     Call("GET", "/security/permissions", assigning.get_permissions, OwnPermissionsView),
     Call("PUT", "/security/permissions", replace_permissions, PermissionsChangedView),
+    Call("POST", "/security/api-keys", api_keys.create_api_key, CreatedApiKeyView, status=201),
+    Call("GET", "/security/api-keys", api_keys.list_api_keys, list[ApiKeyView], defaults={"limit": 50}),
+    Call("GET", "/security/api-keys/{key_id}", api_keys.get_api_key, ApiKeyView),
+    Call("DELETE", "/security/api-keys/{key_id}", api_keys.revoke_api_key, answer={"message": "API key revoked", "key_id": "{key_id}"}),
     Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
 ]
 

@@ -77,11 +77,13 @@ MADE_UP = {
             "planId",
             "subscriptionId",
             "roleId",
+            "keyId",
             "permissionId",
         )
     },
     **{(name, "String!"): '"x"' for name in ("currentPassword", "newPassword", "role")},
     ("active", "Boolean!"): "true",
+    ("input", "ApiKeyInput!"): '{name: "X", permissions: ["orders:read"], expiresAt: "2026-05-01T00:00:00Z"}',
     ("input", "RoleInput!"): '{name: "X", description: "X"}',
     ("input", "RoleChangesInput!"): "{}",
     ("input", "PermissionInput!"): '{resource: "x", action: "x", description: "X"}',
