@@ -7,9 +7,10 @@ from domain.accounts.mail import FileMailer, Mailer
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import Passwords
-from domain.accounts.service import ON_REGISTERED
+from domain.accounts.service import ON_ACCOUNT_CLOSED, ON_REGISTERED
 from domain.accounts.smtp import MailServer, SmtpMailer
 from domain.exchanges.venue import Venues
+from domain.flows.owners import stop_flows_of
 from domain.flows.statistics import count_closed_position
 from domain.kernel.clock import AcceleratedClock, Clock, SystemClock, as_utc
 from domain.market.market import Market
@@ -35,6 +36,7 @@ async def _give_paper_wallet(work: UnitOfWork, user: User) -> None:
 
 
 ON_REGISTERED.append(_give_paper_wallet)
+ON_ACCOUNT_CLOSED.append(stop_flows_of)
 ON_POSITION_CLOSED.append(count_closed_position)
 
 

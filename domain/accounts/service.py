@@ -206,6 +206,16 @@ async def forgot_password(operation: Operation, email: str) -> None:
         work.enqueue("accounts.mail_reset_link", email=email)
 
 
+async def resend_verification(operation: Operation, email: str) -> None:
+    """Have the link that confirms the address mailed once more, if an account with it still waits for that.
+
+    Whether one does is looked up by the worker: answer and time say nothing about it. Raises VALIDATION_ERROR.
+    """
+    email = normalized_email(email)
+    async with operation.unit_of_work() as work:
+        work.enqueue("accounts.mail_verification_again", email=email)
+
+
 async def reset_password(operation: Operation, token: str, password: str) -> User:
     """Set a new password by the link from a mail, once, and end all sessions of the account.
 

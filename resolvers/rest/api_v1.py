@@ -52,6 +52,14 @@ AUTH = [
     Call("GET", "/auth/verify-email", accounts.verify_email, public=True, answer={"message": "Email verified successfully"}),
     Call(
         "POST",
+        "/auth/resend-verification",
+        accounts.resend_verification,
+        public=True,
+        body=ForgotPasswordBody,
+        answer={"message": "If an account with this address waits to be confirmed, another link is on its way"},
+    ),
+    Call(
+        "POST",
         "/auth/forgot-password",
         accounts.forgot_password,
         public=True,

@@ -214,6 +214,16 @@ async def test_link_of_the_mail_confirms_the_address(client: httpx.AsyncClient, 
     assert me.json()["is_verified"] is True
 
 
+async def test_asking_for_another_link_says_nothing_about_accounts(client: httpx.AsyncClient) -> None:
+    await register(client)
+    path = "/api/v1/auth/resend-verification"
+    answers = [await client.post(path, json={"email": email}) for email in ("ada@example.com", "eve@example.com")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == {"message": "If an account with this address waits to be confirmed, another link is on its way"}
+    assert answers[0].content == answers[1].content
+    assert (await client.post(path, json={"email": "nothing"})).status_code == 422
+
+
 async def test_forgotten_password_says_nothing_about_accounts_and_resets_once(client: httpx.AsyncClient, runtime: Runtime) -> None:
     await register(client)
     answers = [await client.post("/api/v1/auth/forgot-password", json={"email": email}) for email in ("ada@example.com", "eve@example.com")]
