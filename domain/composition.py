@@ -7,9 +7,10 @@ from domain.accounts.mail import FileMailer, Mailer
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import Passwords
-from domain.accounts.service import ON_REGISTERED
+from domain.accounts.service import ON_ACCOUNT_CLOSED, ON_REGISTERED
 from domain.accounts.smtp import MailServer, SmtpMailer
 from domain.exchanges.venue import Venues
+from domain.flows.owners import stop_flows_of
 from domain.flows.statistics import count_closed_position
 from domain.kernel.clock import AcceleratedClock, Clock, SystemClock, as_utc
 from domain.market.market import Market
@@ -37,6 +38,7 @@ async def _give_paper_wallet(work: UnitOfWork, user: User) -> None:
 
 
 ON_REGISTERED.append(_give_paper_wallet)
+ON_ACCOUNT_CLOSED.append(stop_flows_of)
 ON_POSITION_CLOSED.append(count_closed_position)
 
 
@@ -68,6 +70,7 @@ async def start(runtime: Runtime) -> None:
 
 async def dispose(runtime: Runtime) -> None:
     """Close everything, whether started or not."""
+    await runtime.use(AccountParts).key_uses.settle()
     await runtime.use(Market).close()
     await runtime.bus.close()
     await runtime.rate_limiter.close()

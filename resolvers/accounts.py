@@ -105,6 +105,15 @@ class AccountMutations:
 
     @mutation(
         bool,
+        "Have the link that confirms the address mailed once more, if an account with it still waits for that; the answer is the same "
+        "if not. Open without a token. Raises VALIDATION_ERROR.",
+    )
+    async def resend_verification(self, info: Info, email: str) -> bool:
+        await service.resend_verification(info.context.operation, email)
+        return True
+
+    @mutation(
+        bool,
         "Have a link that sets a new password mailed to the address, if an account has it; the answer is the same if not. "
         "Open without a token. Raises VALIDATION_ERROR, RATE_LIMIT_EXCEEDED.",
     )

@@ -11,6 +11,7 @@ from strawberry.tools import merge_types
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
 from resolvers.devices import DeviceMutations, DeviceQueries, DeviceSubscriptions
 from resolvers.errors import ErrorQueries
 from resolvers.executions import ExecutionMutations, ExecutionQueries, ExecutionSubscriptions
@@ -25,6 +26,7 @@ from resolvers.positions import PositionMutations, PositionQueries, PositionSubs
 from resolvers.price_alerts import PriceAlertMutations, PriceAlertQueries
 from resolvers.rate_limits import RateLimitQueries
 from resolvers.risk import RiskMutations, RiskQueries
+from resolvers.roles import RoleMutations, RoleQueries
 from resolvers.security_alerts import SecurityAlertMutations, SecurityAlertQueries
 from resolvers.wallets import WalletQueries
 from schema.scalars import SCALARS
@@ -43,6 +45,8 @@ QUERIES = (
     MarketQueries,
     PriceAlertQueries,
     DeviceQueries,
+    RoleQueries,
+    ApiKeyQueries,
     ErrorQueries,
     RateLimitQueries,
 )
@@ -54,6 +58,8 @@ MUTATIONS = (
     PositionMutations,
     RiskMutations,
     PlanMutations,
+    RoleMutations,
+    ApiKeyMutations,
     SecurityAlertMutations,
     PriceAlertMutations,
     DeviceMutations,

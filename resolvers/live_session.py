@@ -22,7 +22,8 @@ async def session_end(operation: Operation, token: str, changed: Callable[[Opera
 
     Each look hands the operation with the rights the caller has now to `changed`, which may end the session by raising a DomainError.
     """
-    async with operation.runtime.bus.subscribe(f"session:{operation.caller.session_id}") as bell:
+    caller = operation.caller
+    async with operation.runtime.bus.subscribe(f"session:{caller.session_id or caller.api_key_id}") as bell:
         while True:
             try:
                 changed(await identified(operation, token))

@@ -1,6 +1,7 @@
 """What the arguments of GraphQL fields mean: one sentence for each name, since a name means the same everywhere."""
 
 ARGUMENTS = {
+    "active": "Whether the account is to be on.",
     "after": "The `endCursor` of the page before.",
     "agent_role": "Only decisions of this stage, for instance `market_analyst`.",
     "alert_id": "The id of a security alert.",
@@ -19,15 +20,19 @@ ARGUMENTS = {
     "interval": "How long one candle lasts.",
     "is_active": "Only those that count, or only those that do not; for a switch, whether it is to count.",
     "is_live": "Only orders that can still be filled, or only those that cannot.",
+    "key_id": "The id of an API key.",
     "last": "How many objects to send when reading backward: 1 to 100.",
     "limit": "How many candles.",
     "new_password": "8 to 128 characters, none of the commonest, not the address or a part of it.",
     "order_id": "The id of an order.",
     "password": "The password of the account.",
+    "permission_id": "The id of a permission.",
     "plan_id": "The id of a plan.",
     "position_id": "The id of a position.",
     "price_alert_id": "The id of a price alert.",
     "refresh_token": "The refresh token received last.",
+    "role": "The name of a role, or its id.",
+    "role_id": "The id of a role.",
     "rule_id": "The id of a risk rule.",
     "session_id": "The id of one of the caller's sessions.",
     "severity": "Only those of this severity.",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_origin
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from domain.kernel.permissions import Permission
+from domain.kernel.permissions import needs_of
 from schema.arguments import ARGUMENTS, STREAM_ARGUMENTS
 from schema.context import BatchLoad, Info
 
@@ -53,9 +53,8 @@ def subscription(kind: Any, description: str, *, service: Service | None = None)
 
 
 def with_permission(description: str, service: Service | None) -> str:
-    """Return the description with the permission that the service requires, if it does."""
-    permission: Permission | None = getattr(service, "permission", None)
-    return description if permission is None else f"{description} Requires the permission `{permission.value}`."
+    """Return the description with what the service requires of its callers."""
+    return f"{description} {needs_of(service)}".rstrip()
 
 
 def _describe_arguments(resolver: Callable[..., object], descriptions: Mapping[str, str]) -> None:

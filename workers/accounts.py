@@ -14,6 +14,11 @@ async def mail_verification_link(operation: Operation, user_id: str) -> None:
     await links.mail_verification_link(operation, user_id)
 
 
+@job("accounts.mail_verification_again", max_attempts=MAIL_ATTEMPTS)
+async def mail_verification_again(operation: Operation, email: str) -> None:
+    await links.mail_verification_again(operation, email)
+
+
 @job("accounts.mail_reset_link", max_attempts=MAIL_ATTEMPTS)
 async def mail_reset_link(operation: Operation, email: str) -> None:
     await links.mail_reset_link(operation, email)

@@ -2,10 +2,11 @@
 
 from sqlalchemy import Select, select
 
+from domain.accounts.assigning import live_user, user_within_reach
+from domain.accounts.guard import keeping_an_admin, ring
 from domain.accounts.models import User
 from domain.accounts.profile import ProfileChanges
-from domain.accounts.service import change_profile, close_account
-from domain.kernel.errors import DomainError, ErrorCode, NotFound
+from domain.accounts.service import change_profile, close_account, leave_nothing_running
 from domain.kernel.permissions import Permission, requires
 from domain.runtime.keyset import KeysetPage, PageRequest, keyset_page
 from domain.runtime.paging import DEFAULT_LIMIT, Limit, Offset, Page, page_of
@@ -27,36 +28,42 @@ async def list_users(work: UnitOfWork, limit: Limit = DEFAULT_LIMIT, offset: Off
 @requires(Permission.USERS_READ)
 async def get_user(work: UnitOfWork, user_id: str) -> User:
     """Return an account. Raises NOT_FOUND, also for a deleted one."""
-    return await _live_user(work, user_id)
+    return await live_user(work, user_id)
 
 
 @requires(Permission.USERS_WRITE)
 async def update_user(work: UnitOfWork, user_id: str, changes: ProfileChanges) -> User:
     """Change somebody's profile; fields that are None stay. Raises NOT_FOUND, VALIDATION_ERROR, FORBIDDEN for a superuser's."""
-    user = await _user_within_reach(work, user_id)
+    user = await user_within_reach(work, user_id)
     change_profile(user, changes, work.now)
     return user
 
 
 @requires(Permission.USERS_DELETE)
 async def delete_user(work: UnitOfWork, user_id: str) -> None:
-    """Delete somebody's account, as the owner would: its sessions end at once. Raises NOT_FOUND, FORBIDDEN for a superuser's."""
-    await close_account(work, await _user_within_reach(work, user_id))
+    """Delete somebody's account, as the owner would: its sessions end at once.
+
+    Raises NOT_FOUND, FORBIDDEN for a superuser's, LAST_ADMIN.
+    """
+    async with keeping_an_admin(work):
+        await close_account(work, await user_within_reach(work, user_id))
+
+
+@requires(Permission.USERS_WRITE)
+async def set_user_active(work: UnitOfWork, user_id: str, active: bool) -> User:
+    """Switch somebody's account off, or on again: nothing gets in while it is off, and its flows stop.
+
+    Raises NOT_FOUND, FORBIDDEN for a superuser's, LAST_ADMIN.
+    """
+    async with keeping_an_admin(work):
+        user = await user_within_reach(work, user_id)
+        if user.is_active != active:
+            user.is_active, user.updated_at = active, work.now
+            await ring(work, User.id == user.id)
+            if not active:
+                await leave_nothing_running(work, user)
+    return user
 
 
 def _live_users() -> Select[User]:
     return select(User).where(User.deleted_at.is_(None))
-
-
-async def _live_user(work: UnitOfWork, user_id: str) -> User:
-    user: User | None = await work.session.scalar(_live_users().where(User.id == user_id))
-    if user is None:
-        raise NotFound("User", user_id)
-    return user
-
-
-async def _user_within_reach(work: UnitOfWork, user_id: str) -> User:
-    user = await _live_user(work, user_id)
-    if user.is_superuser and not (work.caller.is_superuser or work.caller.is_system):
-        raise DomainError(ErrorCode.FORBIDDEN, "Superuser access required")
-    return user

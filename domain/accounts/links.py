@@ -5,7 +5,7 @@ import secrets
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from domain.accounts.mail import Mail
 from domain.accounts.models import MailedToken, User
@@ -20,9 +20,22 @@ LIFETIMES: dict[Purpose, timedelta] = {"verify_email": timedelta(hours=24), "res
 
 async def mail_verification_link(operation: Operation, user_id: str) -> None:
     """Send the link that confirms a new account's address; nothing is sent once it is confirmed. Raises OSError."""
+    await _mail_verification(operation, User.id == user_id)
+
+
+async def mail_verification_again(operation: Operation, email: str) -> None:
+    """Send another such link, if an account with this address waits for one; done by a worker, so that nobody can measure it.
+
+    Earlier links stay good until one is used. Raises OSError.
+    """
+    await _mail_verification(operation, User.email == email)
+
+
+async def _mail_verification(operation: Operation, whose: ColumnElement[bool]) -> None:
     async with operation.unit_of_work() as work:
-        user = await work.session.get(User, user_id)
-        if user is None or user.deleted_at is not None or user.email_verified_at is not None:
+        waiting = select(User).where(whose, User.deleted_at.is_(None), User.is_active, User.email_verified_at.is_(None))
+        user: User | None = await work.session.scalar(waiting)
+        if user is None:
             return
         token = _mint(work, user, "verify_email")
     url = f"{operation.runtime.settings.effective_public_url}/api/v1/auth/verify-email?token={token}"

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from domain.accounts.models import Session
 from domain.accounts.sessions import revoke_sessions
 from domain.kernel.errors import NotFound
-from domain.kernel.permissions import Permission, requires
+from domain.kernel.permissions import Permission, requires, requires_session
 from domain.runtime.keyset import KeysetPage, PageRequest, keyset_page
 from domain.runtime.paging import DEFAULT_LIMIT, Limit, Offset, Page, page_of
 from domain.runtime.unit_of_work import UnitOfWork
@@ -27,14 +27,14 @@ class OpenSession:
     is_current: bool
 
 
-@requires(Permission.PROFILE_READ)
+@requires(Permission.PROFILE_READ, session=True)
 async def page_of_sessions(work: UnitOfWork, page: PageRequest) -> KeysetPage[OpenSession]:
     """Return one page of the caller's open sessions, newest first."""
     found = await keyset_page(work.session, _open_sessions(work), Session, page)
     return KeysetPage([_shown(work, row) for row in found.items], found.has_next, found.has_previous, found.total)
 
 
-@requires(Permission.PROFILE_READ)
+@requires(Permission.PROFILE_READ, session=True)
 async def list_sessions(work: UnitOfWork, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Page[OpenSession]:
     """Return the caller's open sessions, newest first."""
     newest_first = _open_sessions(work).order_by(Session.created_at.desc(), Session.id.desc())
@@ -42,7 +42,7 @@ async def list_sessions(work: UnitOfWork, limit: Limit = DEFAULT_LIMIT, offset: 
     return Page([_shown(work, row) for row in found.items], found.total)
 
 
-@requires(Permission.PROFILE_WRITE)
+@requires_session
 async def revoke_session(work: UnitOfWork, session_id: str) -> None:
     """End one of the caller's sessions: its tokens fail from now on, its sockets close. Raises NOT_FOUND, also once it has ended."""
     if await work.session.scalar(_open_sessions(work).where(Session.id == session_id)) is None:
@@ -50,7 +50,7 @@ async def revoke_session(work: UnitOfWork, session_id: str) -> None:
     await revoke_sessions(work, work.caller.id, "revoked", only=session_id)
 
 
-@requires(Permission.PROFILE_WRITE)
+@requires_session
 async def revoke_other_sessions(work: UnitOfWork) -> int:
     """End all of the caller's sessions but the one that asks, and return how many."""
     return await revoke_sessions(work, work.caller.id, "revoked", keep=work.caller.session_id)

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 
 import structlog
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from domain.accounts import attempts, links, lockout, sessions
 from domain.accounts.attempts import Attempt
-from domain.accounts.models import User
+from domain.accounts.guard import keeping_an_admin
+from domain.accounts.models import ApiKey, User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import check_strength
 from domain.accounts.profile import (
@@ -20,18 +22,20 @@ from domain.accounts.profile import (
     checked_phone_number,
     normalized_email,
 )
+from domain.accounts.rights import ADMIN_ROLE, DEFAULT_ROLE, permissions_of_role, role_named
 from domain.accounts.sessions import Tokens
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
-from domain.kernel.permissions import ROLE_PERMISSIONS, Permission, requires
+from domain.kernel.permissions import Permission, check_may_grant, requires, requires_session
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
 log = structlog.get_logger()
-DEFAULT_ROLE = "user"
 
 # Filled by the composition: what every new account gets, in the transaction that makes it (a paper wallet, for instance).
 ON_REGISTERED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
+# Likewise: what has to stop, in the transaction that deletes an account or switches it off.
+ON_ACCOUNT_CLOSED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
 
 
 async def register(
@@ -46,12 +50,15 @@ async def register(
 ) -> User:
     """Make an account and have a mail with a confirmation link sent.
 
-    A role other than `user` is given by callers who may write users only, and an account that the system itself makes needs no
-    confirmation. Raises VALIDATION_ERROR, WEAK_PASSWORD, EMAIL_TAKEN,
-    FORBIDDEN, RATE_LIMIT_EXCEEDED.
+    A role other than `user` is given by callers who may write users only, and who hold all its permissions themselves; an account
+    that the system itself makes needs no confirmation. Raises VALIDATION_ERROR, WEAK_PASSWORD, EMAIL_TAKEN, FORBIDDEN,
+    RATE_LIMIT_EXCEEDED.
     """
     await attempts.check(operation, Attempt.REGISTER)
     email = normalized_email(email)
+    if role not in (None, DEFAULT_ROLE) and not operation.caller.may(Permission.USERS_WRITE):
+        needed = Permission.USERS_WRITE.value
+        raise DomainError(ErrorCode.FORBIDDEN, f"Insufficient permissions. Required: {needed}", required_permission=needed)
     now = operation.clock.now()
     user = User(
         id=new_id("user"),
@@ -60,7 +67,6 @@ async def register(
         last_name=checked_name(last_name, "last_name") if last_name else "",
         birthday=checked_birthday(birthday, now) if birthday else None,
         phone_number=checked_phone_number(phone_number) if phone_number else None,
-        role=_granted_role(operation, role),
         is_superuser=False,
         is_active=True,
         email_verified_at=now if operation.caller.is_system else None,
@@ -69,6 +75,10 @@ async def register(
     check_strength(password, email)
     user.password_hash = await operation.use(AccountParts).passwords.hash(password)
     async with operation.unit_of_work() as work:
+        given = await role_named(work, role or DEFAULT_ROLE)
+        if given.name != DEFAULT_ROLE:
+            check_may_grant(work.caller, await permissions_of_role(work, given.id))
+        user.role_id = given.id
         await _insert(work, user)
         if user.email_verified_at is None:
             work.enqueue("accounts.mail_verification_link", user_id=user.id)
@@ -116,7 +126,7 @@ async def refresh(operation: Operation, refresh_token: str) -> Tokens:
     return await sessions.rotate(operation, refresh_token)
 
 
-@requires(Permission.PROFILE_READ)
+@requires_session
 async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
     """End the caller's session, or all of them: access and refresh tokens fail from now on, live sockets close."""
     if all_sessions or work.caller.session_id is None:
@@ -125,7 +135,7 @@ async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
         await sessions.revoke_sessions(work, work.caller.id, "logout", only=work.caller.session_id)
 
 
-@requires(Permission.PROFILE_WRITE)
+@requires_session
 async def change_password(operation: Operation, current_password: str, new_password: str) -> User:
     """Set another password for the caller and end all other sessions; links to reset the old one are void.
 
@@ -158,7 +168,7 @@ async def get_me(work: UnitOfWork) -> User:
     return await _own_account(work)
 
 
-@requires(Permission.PROFILE_WRITE)
+@requires(Permission.PROFILE_WRITE, session=True)
 async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     """Change the caller's profile; fields that are None stay. Raises VALIDATION_ERROR."""
     user = await _own_account(work)
@@ -166,11 +176,15 @@ async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     return user
 
 
-@requires(Permission.PROFILE_WRITE)
+@requires(Permission.PROFILE_WRITE, session=True)
 async def delete_me(work: UnitOfWork) -> User:
-    """Delete the caller's account: its sessions end, its address is free again, what it did stays on record."""
-    user = await _own_account(work)
-    await close_account(work, user)
+    """Delete the caller's account: its sessions end, its flows stop, its address is free again, what it did stays on record.
+
+    Raises LAST_ADMIN.
+    """
+    async with keeping_an_admin(work):
+        user = await _own_account(work)
+        await close_account(work, user)
     return user
 
 
@@ -198,6 +212,16 @@ async def forgot_password(operation: Operation, email: str) -> None:
     email = normalized_email(email)
     async with operation.unit_of_work() as work:
         work.enqueue("accounts.mail_reset_link", email=email)
+
+
+async def resend_verification(operation: Operation, email: str) -> None:
+    """Have the link that confirms the address mailed once more, if an account with it still waits for that.
+
+    Whether one does is looked up by the worker: answer and time say nothing about it. Raises VALIDATION_ERROR.
+    """
+    email = normalized_email(email)
+    async with operation.unit_of_work() as work:
+        work.enqueue("accounts.mail_verification_again", email=email)
 
 
 async def reset_password(operation: Operation, token: str, password: str) -> User:
@@ -241,7 +265,6 @@ async def ensure_superuser(operation: Operation) -> User | None:
         email=email,
         first_name="Administrator",
         last_name="",
-        role="admin",
         is_superuser=True,
         is_active=True,
         password_hash=await operation.use(AccountParts).passwords.hash(password),
@@ -250,6 +273,7 @@ async def ensure_superuser(operation: Operation) -> User | None:
     )
     try:
         async with operation.unit_of_work() as work:
+            user.role_id = (await role_named(work, ADMIN_ROLE)).id
             await _insert(work, user)
     except DomainError as error:
         if error.code is not ErrorCode.EMAIL_TAKEN:
@@ -273,9 +297,19 @@ def change_profile(user: User, changes: ProfileChanges, now: datetime) -> None:
 
 
 async def close_account(work: UnitOfWork, user: User) -> None:
-    """Mark the account as deleted and end its sessions."""
+    """Mark the account as deleted, end its sessions and keys and stop what it has running."""
     user.deleted_at = user.updated_at = work.now
+    live = update(ApiKey).where(ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None)).values(revoked_at=work.now)
+    for key_id in await work.session.scalars(live.returning(ApiKey.id)):
+        work.wake(f"session:{key_id}")
     await sessions.revoke_sessions(work, user.id, "account_deleted")
+    await leave_nothing_running(work, user)
+
+
+async def leave_nothing_running(work: UnitOfWork, user: User) -> None:
+    """Stop what the user has running, since nobody watches over it from now on."""
+    for stop in ON_ACCOUNT_CLOSED:
+        await stop(work, user)
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -290,6 +324,7 @@ async def _insert(work: UnitOfWork, user: User) -> None:
         await work.session.flush()
     except IntegrityError:
         raise DomainError(ErrorCode.EMAIL_TAKEN, "Email already registered", field="email") from None
+    await work.session.refresh(user, ["role"])
     for give in ON_REGISTERED:
         await give(work, user)
 
@@ -303,14 +338,3 @@ async def _own_account(work: UnitOfWork) -> User:
 
 def _wrong_password() -> DomainError:
     return DomainError(ErrorCode.WRONG_PASSWORD, "The current password is wrong", field="current_password")
-
-
-def _granted_role(operation: Operation, role: str | None) -> str:
-    if role in (None, DEFAULT_ROLE):
-        return DEFAULT_ROLE
-    if not operation.caller.may(Permission.USERS_WRITE):
-        needed = Permission.USERS_WRITE.value
-        raise DomainError(ErrorCode.FORBIDDEN, f"Insufficient permissions. Required: {needed}", required_permission=needed)
-    if role not in ROLE_PERMISSIONS:
-        raise DomainError(ErrorCode.VALIDATION_ERROR, f"role must be one of {', '.join(sorted(ROLE_PERMISSIONS))}", field="role")
-    return role

@@ -6,8 +6,8 @@ from typing import Literal
 
 from sqlalchemy import select, update
 
-from domain.accounts.identity import caller_from
 from domain.accounts.models import RefreshToken, Session, User
+from domain.accounts.rights import rights_of
 from domain.accounts.tokens import Claims, InvalidToken, TokenKind, read, sign
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
@@ -42,7 +42,7 @@ async def open_session(work: UnitOfWork, user: User) -> Tokens:
     )
     work.session.add(session)
     await work.session.flush()
-    return _issue(work, user, session)
+    return await _issue(work, user, session)
 
 
 async def rotate(operation: Operation, refresh_token: str) -> Tokens:
@@ -61,7 +61,7 @@ async def rotate(operation: Operation, refresh_token: str) -> Tokens:
             statement = select(User, Session).join(Session, Session.user_id == User.id)
             found = (await work.session.execute(statement.where(Session.id == claims.session_id, User.id == claims.user_id))).first()
             if found and _is_live(*found):
-                return _issue(work, *found)
+                return await _issue(work, *found)
         else:
             # Somebody holds a copy: whoever it is, thief or owner, has to log in again.
             await revoke_sessions(work, claims.user_id, "refresh_reuse", only=claims.session_id)
@@ -84,7 +84,7 @@ async def revoke_sessions(work: UnitOfWork, user_id: str, reason: RevokeReason, 
     return len(ended)
 
 
-def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:
+async def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:
     settings = work.operation.runtime.settings
     lifetimes: dict[TokenKind, timedelta] = {
         "access": timedelta(minutes=settings.access_token_minutes),
@@ -103,7 +103,7 @@ def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:
         refresh_token=sign(refresh, secret),
         expires_in=int(lifetimes["access"].total_seconds()),
         user=user,
-        permissions=sorted(permission.value for permission in caller_from(user).permissions),
+        permissions=sorted((await rights_of(work, user.id)).permissions),
     )
 
 

@@ -11,6 +11,7 @@ from domain.flows.events import tell_failed, tell_step
 from domain.flows.lease import Hold, LostLease, let_go, renewed, take
 from domain.flows.models import Execution, ExecutionStatus, StepStatus
 from domain.flows.outcome import Ended
+from domain.flows.owners import is_owner_live
 from domain.flows.service import count_finished, steps_of
 from domain.flows.stages import analyse_market, fetch_data, validate_risk
 from domain.flows.steps import Step
@@ -76,6 +77,8 @@ async def _carry_on(hold: Hold, execution: Execution) -> None:
 
 async def _announce_first_step(hold: Hold) -> None:
     async with hold.unit_of_work() as (work, execution):
+        if not await is_owner_live(work, execution.user_id):
+            raise DomainError(ErrorCode.ACCOUNT_INACTIVE, "The account of the flow's owner is closed or switched off")
         first = (await steps_of(work, [execution.id]))[execution.id][0]
         first.status, first.started_at = StepStatus.RUNNING, first.started_at or work.now
         tell_step(work, execution, Step.DATA_FETCH)

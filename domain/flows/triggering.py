@@ -16,6 +16,7 @@ from domain.analysts.providers import ModelProvider, choose_provider
 from domain.flows.config import FlowConfig, config_of_run, panel_size
 from domain.flows.events import tell_queued
 from domain.flows.models import Execution, ExecutionStatus, ExecutionStep, Flow, FlowStatus, StepStatus
+from domain.flows.owners import is_owner_live
 from domain.flows.service import LIVE, ExecutionRecord, find_execution, find_flow, get_execution, live_execution
 from domain.flows.steps import NAMES
 from domain.kernel.errors import DomainError, ErrorCode
@@ -169,6 +170,10 @@ async def _begin_due_cycle(operation: Operation, flow_id: str) -> bool:
         due = select(Flow).where(Flow.id == flow_id, Flow.next_run_at <= work.now)
         flow = await work.session.scalar(due.with_for_update())
         if flow is None or await live_execution(work, flow_id) is not None:
+            return False
+        if not await is_owner_live(work, flow.user_id):  # started while the account was being closed
+            flow.status = FlowStatus.PAUSED
+            flow.end_loop()
             return False
         await _begin_cycle(work, flow)
         return True

@@ -58,6 +58,15 @@ class ErrorCode(Enum):
     LINK_EXPIRED = "LINK_EXPIRED", "The link from the e-mail has expired; ask for a new one.", 401, 401
     LINK_INVALID = "LINK_INVALID", "The link from the e-mail is not valid or was used before.", 400, 400
     FORBIDDEN = "FORBIDDEN", "The caller lacks the permission that this needs.", 403, 403
+    SESSION_REQUIRED = "SESSION_REQUIRED", "This needs a log-in; an API key is not enough.", 403, 403
+
+    # roles, permissions and API keys
+    ROLE_NAME_TAKEN = "ROLE_NAME_TAKEN", "There is a role with this name.", 400, 409
+    ROLE_PROTECTED = "ROLE_PROTECTED", "The roles `admin` and `user` keep their names and stay: accounts are made with them.", 400, 409
+    PERMISSION_EXISTS = "PERMISSION_EXISTS", "There is a permission for this action on this resource.", 400, 409
+    UNKNOWN_PERMISSION = "UNKNOWN_PERMISSION", "There is no permission of this name.", 422, 422
+    LAST_ADMIN = "LAST_ADMIN", "Nobody would be left who may give rights to others.", 400, 409
+    API_KEY_LIMIT_REACHED = "API_KEY_LIMIT_REACHED", "The user has as many live API keys as are allowed; revoke one first.", 400, 409
 
     # what is asked for
     NOT_FOUND = "NOT_FOUND", "There is no such object, or it belongs to somebody else.", 404, 404

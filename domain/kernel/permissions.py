@@ -1,7 +1,7 @@
-"""Who may do what: permissions, the roles that bundle them, the caller, and the check on every service."""
+"""Who may do what: permissions, the caller, and the check on every service. The roles that bundle permissions are rows."""
 
 import functools
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Concatenate, Protocol
@@ -10,7 +10,10 @@ from domain.kernel.errors import DomainError, ErrorCode
 
 
 class Permission(StrEnum):
-    """`resource:action`, alphabetical; exact match, no wildcards."""
+    """What services ask for: `resource:action`, alphabetical; exact match, no wildcards.
+
+    Each is a row too, which roles and API keys point to: a new member comes with a migration (docs/decisions/0011).
+    """
 
     ANALYSTS_USE = "analysts:use"
     ANALYTICS_READ = "analytics:read"
@@ -51,38 +54,12 @@ class Permission(StrEnum):
     WALLETS_WRITE = "wallets:write"
 
 
-# What reaches beyond one's own: other people's accounts, their audit entries and their security alerts.
-_OVER_OTHERS = {Permission.USERS_READ, Permission.AUDIT_READ, Permission.SECURITY_ALERTS_READ}
-_READ_OWN = frozenset(p for p in Permission if p.value.endswith(":read")) - _OVER_OTHERS
-_TRADE = _READ_OWN | {
-    Permission.ANALYSTS_USE,
-    Permission.ANALYTICS_WRITE,
-    Permission.API_KEYS_WRITE,
-    Permission.DEVICES_WRITE,
-    Permission.EXECUTIONS_DELETE,
-    Permission.FLOWS_RUN,
-    Permission.FLOWS_WRITE,
-    Permission.NOTIFICATIONS_WRITE,
-    Permission.ORDERS_WRITE,
-    Permission.POSITIONS_WRITE,
-    Permission.PRICE_ALERTS_WRITE,
-    Permission.PROFILE_WRITE,
-    Permission.RISK_RULES_WRITE,
-    Permission.USER_PLANS_WRITE,
-}
-
-ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
-    "admin": frozenset(Permission),
-    "user": _TRADE,
-    "viewer": _READ_OWN,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The person, or the part of the system, for whom a request or job is done.
 
-    `user_id` is None for anonymous requests and for the system itself; only the system has `is_system`.
+    `user_id` is None for anonymous requests and for the system itself; only the system has `is_system`. One that came with an API
+    key has `api_key_id` and no session. `permissions` may hold names that no service asks for; `no_rights` says why it is empty.
     """
 
     user_id: str | None = None
@@ -91,9 +68,11 @@ class Caller:
     role: str | None = None
     is_superuser: bool = False
     is_system: bool = False
-    permissions: frozenset[Permission] = frozenset()
+    permissions: frozenset[str] = frozenset()
+    api_key_id: str | None = None
+    no_rights: str | None = None
 
-    def may(self, permission: Permission) -> bool:
+    def may(self, permission: str) -> bool:
         return self.is_system or self.is_superuser or permission in self.permissions
 
     @property
@@ -113,34 +92,111 @@ class _ActsForCaller(Protocol):
     def caller(self) -> Caller: ...
 
 
-def requires[W: _ActsForCaller, **P, R](
-    permission: Permission,
-) -> Callable[[Callable[Concatenate[W, P], Awaitable[R]]], Callable[Concatenate[W, P], Coroutine[Any, Any, R]]]:
-    """Let a service run only for callers with the permission; the door needs no check of its own.
+type _Service[W, **P, R] = Callable[Concatenate[W, P], Awaitable[R]]
+type _Checked[W, **P, R] = Callable[Concatenate[W, P], Coroutine[Any, Any, R]]
 
-    Raises UNAUTHORIZED for an anonymous caller and FORBIDDEN for one who lacks the permission.
+
+def requires[W: _ActsForCaller, **P, R](
+    permission: Permission, *, session: bool = False
+) -> Callable[[_Service[W, P, R]], _Checked[W, P, R]]:
+    """Let a service run only for callers with the permission, and with `session` not for an API key; the door needs no check.
+
+    Raises UNAUTHORIZED for an anonymous caller, FORBIDDEN for one who lacks the permission, SESSION_REQUIRED.
     """
 
-    def decorate(service: Callable[Concatenate[W, P], Awaitable[R]]) -> Callable[Concatenate[W, P], Coroutine[Any, Any, R]]:
+    def decorate(service: _Service[W, P, R]) -> _Checked[W, P, R]:
         @functools.wraps(service)
         async def checked(work: W, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            if session:
+                check_session(work.caller)
             check(work.caller, permission)
             return await service(work, *args, **kwargs)
 
         checked.permission = permission  # type: ignore[attr-defined]
+        checked.needs_session = session  # type: ignore[attr-defined]
         return checked
 
     return decorate
+
+
+def requires_session[W: _ActsForCaller, **P, R](service: _Service[W, P, R]) -> _Checked[W, P, R]:
+    """Let a service run for everybody who has logged in, whatever their role: what guards one's own account.
+
+    Raises UNAUTHORIZED for an anonymous caller, SESSION_REQUIRED for an API key.
+    """
+
+    @functools.wraps(service)
+    async def checked(work: W, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        check_session(work.caller)
+        return await service(work, *args, **kwargs)
+
+    checked.needs_session = True  # type: ignore[attr-defined]
+    return checked
+
+
+def requires_superuser[W: _ActsForCaller, **P, R](service: _Service[W, P, R]) -> _Checked[W, P, R]:
+    """Let a service run for superusers only, and not for their API keys.
+
+    Raises UNAUTHORIZED for an anonymous caller, FORBIDDEN for everybody else.
+    """
+
+    @functools.wraps(service)
+    async def checked(work: W, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        check_superuser(work.caller)
+        return await service(work, *args, **kwargs)
+
+    checked.needs_superuser = True  # type: ignore[attr-defined]
+    return checked
 
 
 def check(caller: Caller, permission: Permission) -> None:
     """Raise unless the caller has the permission."""
     if caller.may(permission):
         return
-    if caller.user_id is None:
+    _check_known(caller)
+    sentence = caller.no_rights or f"Insufficient permissions. Required: {permission.value}"
+    raise DomainError(ErrorCode.FORBIDDEN, sentence, required_permission=permission.value)
+
+
+def check_session(caller: Caller) -> None:
+    """Raise unless the caller has logged in (or is the system)."""
+    if caller.is_system:
+        return
+    _check_known(caller)
+    if caller.api_key_id is not None:
+        raise DomainError(ErrorCode.SESSION_REQUIRED, "Log in for this; an API key is not enough")
+
+
+def check_superuser(caller: Caller) -> None:
+    """Raise unless the caller is a superuser (or the system)."""
+    if caller.is_system or caller.is_superuser:
+        return
+    _check_known(caller)
+    raise DomainError(ErrorCode.FORBIDDEN, "Superuser access required")
+
+
+def check_may_grant(caller: Caller, permissions: Iterable[str]) -> None:
+    """Raise FORBIDDEN, naming the first of them, if there are permissions that the caller does not hold."""
+    for permission in sorted(permissions):
+        if not caller.may(permission):
+            raise DomainError(
+                ErrorCode.FORBIDDEN, f"Nobody gives what they do not hold themselves: {permission}", required_permission=permission
+            )
+
+
+def needs_of(service: object) -> str:
+    """Return, as sentences for a service's documentation, what its callers need; empty if anybody may call it."""
+    permission: Permission | None = getattr(service, "permission", None)
+    sentences = []
+    if getattr(service, "needs_session", False):
+        sentences.append("An API key is not enough." if permission else "Requires a log-in; an API key is not enough.")
+    if getattr(service, "needs_superuser", False):
+        sentences.append("Requires a superuser.")
+    if permission:
+        sentences.append(f"Requires the permission `{permission.value}`.")
+    return " ".join(sentences)
+
+
+def _check_known(caller: Caller) -> None:
+    if caller.user_id is None and not caller.is_system:
         raise DomainError(ErrorCode.UNAUTHORIZED, "Not authenticated")
-    raise DomainError(
-        ErrorCode.FORBIDDEN,
-        f"Insufficient permissions. Required: {permission.value}",
-        required_permission=permission.value,
-    )

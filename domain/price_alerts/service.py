@@ -11,7 +11,7 @@ from domain.accounts.models import User
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.money import exact
-from domain.kernel.permissions import Caller, Permission, requires
+from domain.kernel.permissions import Caller, Permission, check, requires
 from domain.market.instruments import find_instrument
 from domain.market.market import Market
 from domain.price_alerts.models import AlertCondition, PriceAlert
@@ -51,6 +51,7 @@ async def create_price_alert(operation: Operation, body: NewPriceAlert) -> Price
 
     Raises UNKNOWN_SYMBOL, VALIDATION_ERROR, ALERT_LIMIT_REACHED beyond 100 active ones, NO_MARKET_DATA, MARKET_UNAVAILABLE.
     """
+    check(operation.caller, Permission.MARKET_READ)
     instrument = find_instrument(body.symbol)
     target = exact(body.target_price, "target_price")
     check_target(body.condition, target, may_be_negative=instrument.allow_negative_price)

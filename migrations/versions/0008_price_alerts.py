@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import domain.runtime.columns
+from migrations.permissions import add_permission
 
 revision = "0008"
 down_revision = "0007"
@@ -30,6 +31,13 @@ def upgrade() -> None:
     with op.batch_alter_table('price_alerts', schema=None) as batch_op:
         batch_op.create_index('ix_price_alerts_symbol_active', ['symbol'], unique=False, sqlite_where=sa.text('is_active'), postgresql_where=sa.text('is_active'))
         batch_op.create_index('ix_price_alerts_user_id_created_at_id', ['user_id', 'created_at', 'id'], unique=False)
+    add_permission(
+        op.get_bind(),
+        "perm_01m817x5fne3grbks1m428cxwv",
+        "price_alerts:write",
+        "Set, switch and delete price alerts of one's own.",
+        roles=("user", "trader", "analyst", "risk_manager"),
+    )
 
 
 

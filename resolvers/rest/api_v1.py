@@ -1,6 +1,6 @@
 """Every route under /api/v1, one row each."""
 
-from domain.accounts import administration, open_sessions
+from domain.accounts import administration, api_keys, assigning, open_sessions, permissions, roles
 from domain.accounts import service as accounts
 from domain.analysts import conversations
 from domain.exchanges.venue import Side
@@ -35,11 +35,13 @@ from schema.rest.accounts import (
     TokensView,
     UserListItemView,
 )
+from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
 from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
 from schema.rest.plans import PlanView, SubscriptionView
 from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
+from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, RoleView
 from schema.rest.trading import OrderBody, OrderView, PositionView, ProtectionBody
 
 AUTH = [
@@ -48,6 +50,14 @@ AUTH = [
     Call("POST", "/auth/refresh", accounts.refresh, TokensView, public=True, body=RefreshBody),
     Call("POST", "/auth/logout", accounts.log_out, body=LogoutBody | None, answer={"message": "Successfully logged out"}),
     Call("GET", "/auth/verify-email", accounts.verify_email, public=True, answer={"message": "Email verified successfully"}),
+    Call(
+        "POST",
+        "/auth/resend-verification",
+        accounts.resend_verification,
+        public=True,
+        body=ForgotPasswordBody,
+        answer={"message": "If an account with this address waits to be confirmed, another link is on its way"},
+    ),
     Call(
         "POST",
         "/auth/forgot-password",
@@ -86,6 +96,36 @@ USERS = [
         "/users/{user_id}",
         administration.delete_user,
         answer={"message": "User deleted successfully", "user_id": "{user_id}"},
+    ),
+    Call("PUT", "/users/{user_id}/role", assigning.assign_role, ProfileView, body=AssignedRoleBody),
+    Call("PUT", "/users/{user_id}/active", administration.set_user_active, ProfileView, body=ActiveBody),
+]
+
+API_KEYS = [
+    Call("POST", "/api-keys", api_keys.create_api_key, CreatedApiKeyView, status=201),
+    Call("GET", "/api-keys", api_keys.list_api_keys, list[ApiKeyView]),
+    Call("GET", "/api-keys/{key_id}", api_keys.get_api_key, ApiKeyView),
+    Call("DELETE", "/api-keys/{key_id}", api_keys.revoke_api_key, answer={"message": "API key revoked", "key_id": "{key_id}"}),
+]
+
+ROLES = [
+    Call("POST", "/roles", roles.create_role, RoleView, status=201),
+    Call("GET", "/roles", roles.list_roles, list[RoleView]),
+    Call("GET", "/roles/{role_id}", roles.get_role, RoleView),
+    Call("PUT", "/roles/{role_id}", roles.update_role, RoleView),
+    Call("DELETE", "/roles/{role_id}", roles.delete_role, answer={"message": "Role deleted successfully", "role_id": "{role_id}"}),
+]
+
+PERMISSIONS = [
+    Call("POST", "/permissions", permissions.create_permission, PermissionView, status=201),
+    Call("GET", "/permissions", permissions.list_permissions, list[PermissionView]),
+    Call("GET", "/permissions/{permission_id}", permissions.get_permission, PermissionView),
+    Call("PUT", "/permissions/{permission_id}", permissions.update_permission, PermissionView),
+    Call(
+        "DELETE",
+        "/permissions/{permission_id}",
+        permissions.delete_permission,
+        answer={"message": "Permission deleted successfully", "permission_id": "{permission_id}"},
     ),
 ]
 
@@ -177,5 +217,19 @@ USER_PLANS = [
     Call("POST", "/user-plans/{subscription_id}/renew", subscriptions.renew_subscription, SubscriptionView),
 ]
 
-CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *PLANS, *USER_PLANS, *CONVERSATIONS]
+CALLS = [
+    *AUTH,
+    *USERS,
+    *API_KEYS,
+    *ROLES,
+    *PERMISSIONS,
+    *FLOWS,
+    *MARKET,
+    *ORDERS,
+    *POSITIONS,
+    *RISK_RULES,
+    *PLANS,
+    *USER_PLANS,
+    *CONVERSATIONS,
+]
 API_V1_ROWS = bind(CALLS, API_V1)

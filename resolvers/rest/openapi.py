@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.kernel.permissions import needs_of
 from domain.runtime.idempotency import MAX_KEY_LENGTH
 from resolvers.http import LIMIT_HEADERS
 from resolvers.rest.endpoint import BoundCall
@@ -52,7 +53,7 @@ def openapi(dialect: Dialect, rows: Iterable[BoundCall], version: str) -> dict[s
         "components": {
             "schemas": schemas,
             "headers": _integers(_SHARED),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT or API key"}},
         },
     }
 
@@ -62,8 +63,7 @@ def _operation(row: BoundCall, schemas: dict[str, Any]) -> dict[str, Any]:
     summary, _, rest = (inspect.getdoc(call.service) or "").partition("\n")
     permission = getattr(call.service, "permission", None)
     description = " ".join(rest.split())
-    if permission:
-        description = f"{description} Needs the permission `{permission.value}`.".strip()
+    description = f"{description} {needs_of(call.service)}".strip()
     words = [word.strip("{}").removesuffix(":path") for word in call.path.split("/") if word]
     operation: dict[str, Any] = {
         "operationId": "_".join([call.method.lower(), *words]).replace("-", "_"),
@@ -139,7 +139,9 @@ def _refusals_of(row: BoundCall) -> set[ErrorCode]:
     codes |= {ErrorCode.NOT_FOUND} if any(entry.place == "path" for entry in row.inputs) else set()
     codes |= {ErrorCode.NOT_ACCEPTABLE} if row.dialect.negotiates else set()
     codes |= set(_WITHOUT_TOKEN) if not call.public else set()
-    return codes | ({ErrorCode.FORBIDDEN} if getattr(call.service, "permission", None) else set())
+    guarded = getattr(call.service, "permission", None) or getattr(call.service, "needs_superuser", False)
+    codes |= {ErrorCode.FORBIDDEN} if guarded else set()
+    return codes | ({ErrorCode.SESSION_REQUIRED} if getattr(call.service, "needs_session", False) else set())
 
 
 def _failure(dialect: Dialect, status: int, codes: list[ErrorCode]) -> dict[str, Any]:

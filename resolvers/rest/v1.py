@@ -1,13 +1,13 @@
 """Every route under /v1, one row each."""
 
-from domain.accounts import open_sessions
+from domain.accounts import api_keys, assigning, open_sessions
 from domain.accounts import service as accounts
 from domain.devices import service as devices
 from domain.plans.allowances import Traffic
 from domain.price_alerts import service as price_alerts
 from domain.security_alerts import service as security_alerts
 from domain.trading import changing, records
-from resolvers.rest.accounts import revoke_sessions
+from resolvers.rest.accounts import replace_permissions, revoke_sessions
 from resolvers.rest.devices import heartbeat, update_device
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.trading_v1 import amend_order, list_net_positions
@@ -23,9 +23,11 @@ from schema.rest.accounts import (
     SessionView,
     UserView,
 )
+from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.devices import DeviceBody, DeviceChangesBody, DeviceView, RegisteredDeviceView, StatusWord, TypeWord
 from schema.rest.dialects import V1
 from schema.rest.price_alerts import PriceAlertBody, PriceAlertCreatedView, PriceAlertSwitchBody, PriceAlertView
+from schema.rest.roles import OwnPermissionsView, PermissionsChangedView
 from schema.rest.security_alerts import SecurityAlertCreatedView, SecurityAlertView
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
 
@@ -94,6 +96,12 @@ SECURITY = [
     Call("GET", "/security/alerts/{alert_id}", security_alerts.get_alert, SecurityAlertView),
     Call("PUT", "/security/alerts/{alert_id}/acknowledge", security_alerts.acknowledge_alert, SecurityAlertView),
     Call("PUT", "/security/alerts/{alert_id}/resolve", security_alerts.resolve_alert, SecurityAlertView),
+    Call("GET", "/security/permissions", assigning.get_permissions, OwnPermissionsView),
+    Call("PUT", "/security/permissions", replace_permissions, PermissionsChangedView),
+    Call("POST", "/security/api-keys", api_keys.create_api_key, CreatedApiKeyView, status=201),
+    Call("GET", "/security/api-keys", api_keys.list_api_keys, list[ApiKeyView], defaults={"limit": 50}),
+    Call("GET", "/security/api-keys/{key_id}", api_keys.get_api_key, ApiKeyView),
+    Call("DELETE", "/security/api-keys/{key_id}", api_keys.revoke_api_key, answer={"message": "API key revoked", "key_id": "{key_id}"}),
     Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
 ]
 

@@ -11,6 +11,7 @@ from domain.accounts.models import User
 from domain.accounts.profile import MAX_EMAIL, PhoneNumber, ProfileChanges
 from domain.accounts.service import split_name
 from domain.accounts.sessions import Tokens
+from domain.accounts.words import words_of
 from schema.rest.dialects import FieldError, InvalidInput
 
 Email = Annotated[str, Field(max_length=MAX_EMAIL)]
@@ -127,7 +128,7 @@ class ProfileView:
     birthday: Birthday | None
     avatar_url: str
     phone_number: dict[str, Any] | None
-    user_role: str
+    user_role: str | None
     is_active: bool
     is_verified: bool
     created_at: datetime
@@ -143,7 +144,7 @@ class ProfileView:
             birthday=Birthday.of(user.birthday) if user.birthday else None,
             avatar_url=_avatar_of(user),
             phone_number=user.phone_number,
-            user_role=user.role,
+            user_role=user.role_id,
             is_active=user.is_active,
             is_verified=user.email_verified_at is not None,
             created_at=user.created_at,
@@ -279,4 +280,5 @@ class SessionView:
     @classmethod
     def of(cls, tokens: Tokens) -> "SessionView":
         user = UserView.of(tokens.user)
-        return cls(tokens.access_token, tokens.refresh_token, tokens.token_type, tokens.expires_in, user, tokens.permissions)
+        words = words_of(tokens.permissions, tokens.user.permission_words or ())
+        return cls(tokens.access_token, tokens.refresh_token, tokens.token_type, tokens.expires_in, user, words)

@@ -338,6 +338,21 @@ class TestLinks:
             await links.mail_reset_link(runtime.operation(), **arguments)
         assert [receiver for receiver, _ in mails(runtime)] == ["ada@example.com"]
 
+    async def test_second_link_is_the_same_job_for_everybody(self, runtime: Runtime, ada: User) -> None:
+        await service.resend_verification(nobody(runtime), "Ada@Example.com")
+        await service.resend_verification(nobody(runtime), "eve@example.com")
+        assert (await jobs(runtime))[1:] == [
+            ("accounts.mail_verification_again", {"email": "ada@example.com"}),
+            ("accounts.mail_verification_again", {"email": "eve@example.com"}),
+        ]
+        for _, arguments in (await jobs(runtime))[1:]:
+            await links.mail_verification_again(runtime.operation(), **arguments)
+        [(receiver, token)] = mails(runtime)
+        assert receiver == "ada@example.com"
+        await service.verify_email(nobody(runtime), token)
+        await links.mail_verification_again(runtime.operation(), "ada@example.com")
+        assert len(mails(runtime)) == 1
+
     async def test_new_password_ends_sessions_and_works_once(self, runtime: Runtime, ada: User) -> None:
         before = await log_in(runtime)
         for _ in range(2):

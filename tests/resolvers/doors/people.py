@@ -3,14 +3,16 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from domain.accounts import roles
 from domain.accounts import service as accounts
 from domain.accounts.models import User
+from domain.accounts.rights import rights_of
 from domain.accounts.sessions import Tokens
 from domain.accounts.tokens import Claims, read, sign
 from domain.kernel.clock import ManualClock
 from domain.kernel.errors import ErrorCode
 from domain.kernel.ids import new_id
-from domain.kernel.permissions import ANONYMOUS, ROLE_PERMISSIONS, Caller, Permission
+from domain.kernel.permissions import ANONYMOUS, Caller, Permission
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from tests.accounts import tokens_of
@@ -59,9 +61,9 @@ async def register(runtime: Runtime, name: str, role: str) -> Person:
     email = f"{name.lower()}@example.com"
     made = await accounts.register(runtime.operation(), email, PASSWORD, name, "Lovelace", role=role)
     tokens = await accounts.log_in(runtime.operation(ANONYMOUS, door="test"), email, PASSWORD)
-    caller = Caller(
-        user_id=made.id, session_id=session_of(runtime, tokens), email=made.email, role=role, permissions=ROLE_PERMISSIONS[role]
-    )
+    async with runtime.operation().reading() as work:
+        rights = await rights_of(work, made.id)
+    caller = Caller(user_id=made.id, session_id=session_of(runtime, tokens), email=made.email, role=role, permissions=rights.permissions)
     return Person(caller, tokens, runtime)
 
 
@@ -108,14 +110,9 @@ async def bad_tokens(runtime: Runtime, clock: ManualClock) -> list[BadToken]:
 async def everything_but(runtime: Runtime, permission: Permission) -> dict[str, str]:
     """Return the header of somebody who may do all there is, except this one thing."""
     role = f"not {permission.value}"
-    ROLE_PERMISSIONS[role] = frozenset(Permission) - {permission}
+    async with runtime.operation().unit_of_work() as work:
+        await roles.create_role(work, roles.NewRole(role, "All but one thing.", [one.value for one in Permission if one is not permission]))
     return bearer_header((await tokens_of(runtime, await make_user(runtime, role=role))).access_token)
-
-
-def forget_roles() -> None:
-    """Take the roles of `everything_but` back."""
-    for role in [role for role in ROLE_PERMISSIONS if role.startswith("not ")]:
-        del ROLE_PERMISSIONS[role]
 
 
 def session_of(runtime: Runtime, tokens: Tokens) -> str:

@@ -27,7 +27,7 @@ from resolvers.rest.routes import outside_refusal, rest_routes
 from tests.accounts import provide_accounts
 from tests.conftest import SECRET, START
 from tests.market_script import ScriptedSource
-from tests.resolvers.doors.people import BadToken, Person, bad_tokens, everything_but, forget_roles, register
+from tests.resolvers.doors.people import BadToken, Person, bad_tokens, everything_but, register
 from tests.resolvers.doors.things import Things, one_of_everything
 
 # What a refused request may leave behind: notes about the refusal itself.
@@ -111,7 +111,6 @@ async def built_stage(template: Path, folder: Path) -> AsyncIterator[Stage]:
         things = await one_of_everything(ada)
         with closing(_watching(path)) as watcher:
             yield Stage(runtime, app, client, source, path, ada, bob, carol, things, tokens, watcher)
-    forget_roles()
 
 
 def _watching(path: Path) -> sqlite3.Connection:
@@ -120,7 +119,7 @@ def _watching(path: Path) -> sqlite3.Connection:
 
 @asynccontextmanager
 async def _doors(path: Path, folder: Path) -> AsyncIterator[tuple[Runtime, Starlette, httpx.AsyncClient, ScriptedSource, ManualClock]]:
-    settings = Settings(var_dir=folder, database_url=f"sqlite+aiosqlite:///{path}", secret_key=SECRET, log_level="ERROR")
+    settings = Settings(var_dir=folder, database_url=f"sqlite+aiosqlite:///{path}", secret_key=SECRET, log_level="ERROR", rate_limits=False)
     clock = ManualClock(START)
     database, bus = Database(settings.effective_database_url, pool_size=8, waits_for_disk=False), MemoryEventBus()
     runtime = Runtime(settings, clock, database, bus)

@@ -32,6 +32,7 @@ def test_everything_is_described() -> None:
 
 def test_every_root_field_says_who_may_ask() -> None:
     permissions = {f"Requires the permission `{permission.value}`." for permission in Permission}
+    permissions |= {"Requires a superuser.", "Requires a log-in; an API key is not enough."}
     undecided = []
     for root in ROOTS:
         kind = TYPES[root]
@@ -50,7 +51,7 @@ async def test_root_fields_that_need_a_permission_need_a_session(nobody: GraphQL
         kind = TYPES[root]
         assert isinstance(kind, GraphQLObjectType)
         for name, field in kind.fields.items():
-            if "Requires the permission" not in (field.description or ""):
+            if "Requires " not in (field.description or ""):
                 continue
             arguments = ", ".join(f"{key}: {MADE_UP[key, str(it.type)]}" for key, it in field.args.items() if is_required_argument(it))
             leaf = "" if str(field.type).strip("!") in {"ID", "Boolean", "Int"} else " { __typename }"
@@ -75,9 +76,18 @@ MADE_UP = {
             "userId",
             "planId",
             "subscriptionId",
+            "roleId",
+            "keyId",
+            "permissionId",
         )
     },
-    **{(name, "String!"): '"x"' for name in ("currentPassword", "newPassword")},
+    **{(name, "String!"): '"x"' for name in ("currentPassword", "newPassword", "role")},
+    ("active", "Boolean!"): "true",
+    ("input", "ApiKeyInput!"): '{name: "X", permissions: ["orders:read"], expiresAt: "2026-05-01T00:00:00Z"}',
+    ("input", "RoleInput!"): '{name: "X", description: "X"}',
+    ("input", "RoleChangesInput!"): "{}",
+    ("input", "PermissionInput!"): '{resource: "x", action: "x", description: "X"}',
+    ("input", "PermissionChangesInput!"): "{}",
     ("input", "ProfileInput!"): "{}",
     ("input", "FlowInput!"): '{name: "X", symbol: "BTC/USDT"}',
     ("input", "FlowChangesInput!"): "{}",

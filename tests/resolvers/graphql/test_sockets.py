@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from domain.accounts.assigning import assign_role
 from domain.accounts.identity import caller_of
 from domain.accounts.models import User
 from domain.accounts.open_sessions import revoke_other_sessions
@@ -261,7 +262,7 @@ async def test_change_of_role_closes_the_socket(port: int, token: str, runtime: 
     async with socket_to(port) as socket:
         await started(socket, token)
         async with runtime.operation().unit_of_work() as work:
-            (await work.session.get_one(User, trader.id)).role = "viewer"
+            await assign_role(work, trader.id, "viewer")
         assert await socket.closed() == (4403, "TOKEN_REVOKED: Your permissions have changed; connect again")
 
 

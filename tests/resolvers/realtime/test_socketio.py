@@ -124,9 +124,7 @@ async def test_lost_rights_narrow_the_stream(runtime: Runtime, address: str, ada
     monkeypatch.setattr("resolvers.live_session.RECHECK_SECONDS", 0.05)
     async with listening(address, ada) as listener:
         async with runtime.operation().unit_of_work() as work:
-            user = await work.session.get(User, ada.id)
-            assert user is not None
-            user.role = "nobody"
+            (await work.session.get_one(User, ada.id)).role_id = None
         await asyncio.sleep(0.3)
         await emit(runtime, position_event(ada))
         answer = await listener.ask("subscribe_execution", {"execution_id": "exec_1"})

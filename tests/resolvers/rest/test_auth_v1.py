@@ -49,7 +49,7 @@ async def test_user_registers_and_logs_in(client: httpx.AsyncClient) -> None:
     session = (await client.post("/v1/auth/login", json=LOGIN)).json()
     assert (session["token_type"], session["expires_in"]) == ("bearer", 1800)
     assert session["user"] == user | {"last_login": "2026-03-02T09:30:00.000Z"}
-    assert "orders:write" in session["permissions"]
+    assert "trading.write" in session["permissions"]
     me = await client.get("/v1/auth/me", headers=with_token(session["access_token"]))
     assert me.json() == session["user"]
     assert me.headers["content-type"] == "application/json; charset=utf-8"

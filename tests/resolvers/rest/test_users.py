@@ -35,7 +35,7 @@ async def test_admin_lists_reads_changes_and_deletes_users(client: httpx.AsyncCl
     }
     path = f"/api/v1/users/{ada.id}"
     user = (await client.get(path, headers=admin)).json()
-    assert (user["id"], user["user_role"], user["birthday"]) == (ada.id, "user", None)
+    assert (user["id"], user["user_role"], user["birthday"]) == (ada.id, "role_01m814vmaxetks0ewx6y2v11fa", None)
     change = {"first_name": "Augusta", "user_role": "admin", "email": "eve@example.com", "is_active": False}
     changed = (await client.put(path, headers=admin, json=change)).json()
     assert changed == user | {"first_name": "Augusta"}

@@ -1,0 +1,41 @@
+"""The role `viewer` changes nothing: every mutation of the schema, asked with a viewer's token."""
+
+import pytest
+from graphql import GraphQLObjectType, is_required_argument
+
+from domain.runtime.runtime import Runtime
+from tests.accounts import bearer
+from tests.builders import make_user
+from tests.databases import contents
+from tests.graphql_client import GraphQLClient
+from tests.resolvers.graphql.test_schema import MADE_UP, TYPES
+
+# What guards the own account, whatever the role.
+OWN_ACCOUNT = {"logOut", "changePassword", "revokeSession", "revokeOtherSessions", "revokeApiKey"}
+# What is there before a log-in.
+OPEN = {"register", "logIn", "refreshTokens", "verifyEmail", "resendVerification", "forgotPassword", "resetPassword"}
+ROOT = TYPES["Mutation"]
+assert isinstance(ROOT, GraphQLObjectType)
+MUTATIONS = ROOT.fields
+
+
+def asking(name: str) -> str:
+    field = MUTATIONS[name]
+    arguments = ", ".join(f"{key}: {MADE_UP[key, str(it.type)]}" for key, it in field.args.items() if is_required_argument(it))
+    leaf = "" if str(field.type).strip("!") in {"ID", "Boolean", "Int"} else " { __typename }"
+    return f"mutation {{ {name}{f'({arguments})' if arguments else ''}{leaf} }}"
+
+
+@pytest.mark.parametrize("name", sorted(set(MUTATIONS) - OWN_ACCOUNT - OPEN))
+async def test_viewer_changes_nothing(nobody: GraphQLClient, runtime: Runtime, name: str) -> None:
+    viewer = nobody.as_(await bearer(runtime, await make_user(runtime, role="viewer")))
+    before = await contents(runtime)
+    assert await viewer.refusal(asking(name)) == "FORBIDDEN"
+    assert await contents(runtime) == before
+
+
+async def test_viewer_guards_its_account(nobody: GraphQLClient, runtime: Runtime) -> None:
+    viewer = nobody.as_(await bearer(runtime, await make_user(runtime, role="viewer")))
+    assert set(MUTATIONS) >= OWN_ACCOUNT | OPEN
+    assert await viewer.data("mutation { revokeOtherSessions }") == {"revokeOtherSessions": 0}
+    assert await viewer.data("mutation { logOut }") == {"logOut": True}
