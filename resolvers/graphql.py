@@ -18,6 +18,7 @@ from resolvers.graphql_door.engine import Engine
 from resolvers.graphql_door.http import GraphQLOverHTTP
 from resolvers.graphql_door.socket import GraphQLOverWebSocket
 from resolvers.market import MarketQueries, MarketSubscriptions
+from resolvers.notifications import NotificationMutations, NotificationQueries, NotificationSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
@@ -35,11 +36,21 @@ QUERIES = (
     WalletQueries,
     RiskQueries,
     PlanQueries,
+    NotificationQueries,
     MarketQueries,
     ErrorQueries,
 )
-MUTATIONS = (AccountMutations, FlowMutations, ExecutionMutations, OrderMutations, PositionMutations, RiskMutations, PlanMutations)
-SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions)
+MUTATIONS = (
+    AccountMutations,
+    FlowMutations,
+    ExecutionMutations,
+    OrderMutations,
+    PositionMutations,
+    RiskMutations,
+    PlanMutations,
+    NotificationMutations,
+)
+SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, NotificationSubscriptions, MarketSubscriptions)
 
 SCHEMA = strawberry.Schema(
     merge_types("Query", QUERIES),

@@ -17,9 +17,12 @@ ARGUMENTS = {
     "interval": "How long one candle lasts.",
     "is_active": "Only rules that count, or only those that do not.",
     "is_live": "Only orders that can still be filled, or only those that cannot.",
+    "is_read": "Only those that were marked as read, or only those that were not.",
+    "kind": "Only those of this kind.",
     "last": "How many objects to send when reading backward: 1 to 100.",
     "limit": "How many candles.",
     "new_password": "8 to 128 characters, none of the commonest, not the address or a part of it.",
+    "notification_id": "The id of a notification.",
     "order_id": "The id of an order.",
     "password": "The password of the account.",
     "plan_id": "The id of a plan.",
@@ -34,8 +37,10 @@ ARGUMENTS = {
     "symbols": "Any spellings or aliases of instruments.",
     "take_profit": "The price of the target; null takes it away.",
     "token": "What stands behind `token=` in the link that was mailed.",
+    "type": "Only those of this type.",
     "user_id": "The id of an account.",
     "wallet_id": "The id of a wallet.",
+    "webhook_id": "The id of a webhook.",
 }
 
 # In subscriptions `after` is a place in the event log.

@@ -1,11 +1,11 @@
 """Every job and every timetable entry of the system; importing this registers the jobs."""
 
 from domain.runtime.settings import Settings
-from workers import accounts, flows, maintenance, plans, trading
+from workers import accounts, flows, maintenance, notifications, plans, trading
 from workers.jobs import JOBS
 from workers.timetable import Entry
 
-MODULES = (accounts, flows, maintenance, plans, trading)
+MODULES = (accounts, flows, maintenance, notifications, plans, trading)
 
 
 def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
@@ -15,6 +15,7 @@ def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
         *plans.entries(settings),
         *maintenance.ENTRIES,
         *accounts.ENTRIES,
+        *notifications.ENTRIES,
     )
 
 

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     mail_from: str = Field("Tradewind <no-reply@tradewind.invalid>", description="sender of mail")
     public_url: str = Field("", description="where people reach this server, for links in mail; default: http://HOST:PORT")
     front_end_url: str = Field("", description="where /reset-password asks for a new password; default: the first of ALLOWED_ORIGINS")
+    webhook_allow_private: str = Field(
+        "", description="comma list of hosts, addresses and networks that webhooks may call although they are not public"
+    )
     market_source: str = Field("simulated", description="simulated, or replay:<folder>")
     market_seed: int = Field(7, description="seed of the simulated market")
     market_replay_speed: float = Field(1.0, gt=0, le=1_000_000, description="recorded seconds per second of a replay")
