@@ -162,6 +162,8 @@ _ENDED = {
     "liquidated": (NotificationKind.POSITION_LIQUIDATED, NotificationType.ERROR, "Position in {} liquidated"),
 }
 
+# What the payloads of events that no noun here emits yet hold: an alert's {symbol, condition, target_price, price, message}, a device's
+# {name, device_id, last_seen}, a security alert's {alert_type, severity, message}, whose user is the person concerned.
 RULES: dict[str, Rule] = {
     "execution.updated": _execution,
     "order.updated": _order,

@@ -108,7 +108,7 @@ class WebhookSender:
 
     async def _post(self, target: Target, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         if self._tls is None:
-            self._tls = await asyncio.to_thread(ssl.create_default_context)
+            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         limits = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
         async with httpx.AsyncClient(verify=self._tls, trust_env=False, follow_redirects=False, timeout=limits) as client:
             for address in target.addresses[:-1]:

@@ -1,6 +1,7 @@
 """Tells people what has happened: in the transaction in which it happens, on the ways that each of them wants."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -49,8 +50,8 @@ async def send_note(
         kind=note.kind,
         subject_id=subject_id,
         type=note.type,
-        title=_cut(note.title, MAX_TITLE),
-        message=_cut(note.message, MAX_MESSAGE),
+        title=note.title,
+        message=note.message,
         details=None if metadata is None else dict(metadata),
         is_listed=Channel.IN_APP in channels,
         created_at=work.now,
@@ -73,7 +74,8 @@ async def write(work: UnitOfWork, notification: Notification, channels: Collecti
 
 def _note_of(event: Event) -> Note | None:
     try:
-        return note_of(event)
+        note = note_of(event)
+        return note and replace(note, title=_cut(note.title, MAX_TITLE), message=_cut(note.message, MAX_MESSAGE))
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         # A sentence that cannot be written must not undo a trade.
         log.error("notification.not_worded", event_type=event.type, subject_id=event.subject_id, exc_info=error)

@@ -192,9 +192,10 @@ async def test_sentence_that_cannot_be_written_undoes_nothing(ada: Operation) ->
     with capture_logs() as logs:
         await happen(ada, "position.updated", {"status": "closed", "exit_reason": "stop_loss"})
         await happen(ada, "price_alert.triggered", {**ALERT, "price": "much"})
-    assert [line["event"] for line in logs] == ["notification.not_worded"] * 2
+        await happen(ada, "security_alert.raised", {"alert_type": "x", "severity": "low", "message": None})
+    assert [line["event"] for line in logs] == ["notification.not_worded"] * 3
     assert await notified(ada) == []
-    assert [row.type for row in await rows(ada, EventRow)] == ["position.updated", "price_alert.triggered"]
+    assert [row.type for row in await rows(ada, EventRow)] == ["position.updated", "price_alert.triggered", "security_alert.raised"]
 
 
 async def test_long_and_odd_texts_are_cut_to_what_the_table_takes(ada: Operation) -> None:
