@@ -17,7 +17,11 @@ from domain.market.market import Market
 from domain.market.replay import ReplaySource, replay_window
 from domain.market.simulated import SimulatedSource
 from domain.market.source import MarketSource
+from domain.notifications.addresses import AllowedTargets
+from domain.notifications.sender import WebhookSender
+from domain.notifications.telling import react_to_events
 from domain.runtime.database import Database
+from domain.runtime.encryption import KeyRing
 from domain.runtime.event_bus import EventBus, MemoryEventBus, RedisEventBus
 from domain.runtime.rate_limits import MemoryRateLimiter, RateLimiter, Unlimited
 from domain.runtime.redis_rate_limits import RedisRateLimiter
@@ -53,6 +57,7 @@ async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
     runtime.provide(Market, market)
     provide_trading(runtime)
     runtime.provide(AccountParts, AccountParts(Passwords(), _mailer(settings)))
+    provide_notifications(runtime)
     return runtime
 
 
@@ -60,6 +65,13 @@ def provide_trading(runtime: Runtime) -> None:
     """Provide the venues; the market must have been provided before."""
     paper = PaperVenue(runtime.use(Market), runtime.database, runtime.clock)
     runtime.provide(Venues, Venues({PAPER_SLUG: paper}))
+
+
+def provide_notifications(runtime: Runtime) -> None:
+    """Provide what webhooks need, and have everybody told what happens. Raises ValueError for settings that cannot be read."""
+    runtime.provide(KeyRing, KeyRing.of(runtime.settings))
+    runtime.provide(WebhookSender, WebhookSender(AllowedTargets.parse(runtime.settings.webhook_allow_private)))
+    react_to_events(runtime)
 
 
 async def start(runtime: Runtime) -> None:

@@ -4,6 +4,7 @@ from domain.accounts import models as accounts
 from domain.analysts import models as analysts
 from domain.devices import models as devices
 from domain.flows import models as flows
+from domain.notifications import models as notifications
 from domain.plans import models as plans
 from domain.price_alerts import models as price_alerts
 from domain.risk import models as risk
@@ -21,6 +22,7 @@ MODULES = (
     flows,
     idempotency,
     leases,
+    notifications,
     outbox,
     plans,
     price_alerts,

@@ -20,6 +20,7 @@ from resolvers.graphql_door.engine import Engine
 from resolvers.graphql_door.http import GraphQLOverHTTP
 from resolvers.graphql_door.socket import GraphQLOverWebSocket
 from resolvers.market import MarketQueries, MarketSubscriptions
+from resolvers.notifications import NotificationMutations, NotificationQueries, NotificationSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
@@ -42,6 +43,7 @@ QUERIES = (
     RiskQueries,
     PlanQueries,
     SecurityAlertQueries,
+    NotificationQueries,
     MarketQueries,
     PriceAlertQueries,
     DeviceQueries,
@@ -58,13 +60,21 @@ MUTATIONS = (
     PositionMutations,
     RiskMutations,
     PlanMutations,
+    NotificationMutations,
     RoleMutations,
     ApiKeyMutations,
     SecurityAlertMutations,
     PriceAlertMutations,
     DeviceMutations,
 )
-SUBSCRIPTIONS = (ExecutionSubscriptions, OrderSubscriptions, PositionSubscriptions, MarketSubscriptions, DeviceSubscriptions)
+SUBSCRIPTIONS = (
+    ExecutionSubscriptions,
+    OrderSubscriptions,
+    PositionSubscriptions,
+    NotificationSubscriptions,
+    MarketSubscriptions,
+    DeviceSubscriptions,
+)
 
 SCHEMA = strawberry.Schema(
     merge_types("Query", QUERIES),

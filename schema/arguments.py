@@ -20,10 +20,13 @@ ARGUMENTS = {
     "interval": "How long one candle lasts.",
     "is_active": "Only those that count, or only those that do not; for a switch, whether it is to count.",
     "is_live": "Only orders that can still be filled, or only those that cannot.",
+    "is_read": "Only those that were marked as read, or only those that were not.",
+    "kind": "Only those of this kind.",
     "key_id": "The id of an API key.",
     "last": "How many objects to send when reading backward: 1 to 100.",
     "limit": "How many candles.",
     "new_password": "8 to 128 characters, none of the commonest, not the address or a part of it.",
+    "notification_id": "The id of a notification.",
     "order_id": "The id of an order.",
     "password": "The password of the account.",
     "permission_id": "The id of a permission.",
@@ -47,6 +50,7 @@ ARGUMENTS = {
     "type": "Only those of this type.",
     "user_id": "The id of an account.",
     "wallet_id": "The id of a wallet.",
+    "webhook_id": "The id of a webhook.",
 }
 
 # In subscriptions `after` is a place in the event log.

@@ -1,11 +1,11 @@
 """Every job and every timetable entry of the system; importing this registers the jobs."""
 
 from domain.runtime.settings import Settings
-from workers import accounts, devices, flows, maintenance, plans, price_alerts, trading
+from workers import accounts, devices, flows, maintenance, notifications, plans, price_alerts, trading
 from workers.jobs import JOBS
 from workers.timetable import Entry
 
-MODULES = (accounts, devices, flows, maintenance, plans, price_alerts, trading)
+MODULES = (accounts, devices, flows, maintenance, notifications, plans, price_alerts, trading)
 
 
 def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
@@ -17,6 +17,7 @@ def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
         *devices.entries(settings),
         *maintenance.ENTRIES,
         *accounts.ENTRIES,
+        *notifications.ENTRIES,
     )
 
 

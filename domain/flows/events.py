@@ -18,11 +18,14 @@ def tell_step(work: UnitOfWork, execution: Execution, step: Step) -> None:
 
 
 def tell_completed(work: UnitOfWork, execution: Execution, message: str) -> None:
-    _tell(work, execution, END_LABEL, 100, message)
+    result = execution.result or {}
+    _tell(work, execution, END_LABEL, 100, message, **_about(execution), action=result.get("action"), order_id=result.get("order_id"))
 
 
 def tell_failed(work: UnitOfWork, execution: Execution, code: str, message: str) -> None:
-    _tell(work, execution, FAILED_LABEL, 0, f"Flow execution failed: {message}", error={"code": code, "message": message})
+    _tell(
+        work, execution, FAILED_LABEL, 0, f"Flow execution failed: {message}", **_about(execution), error={"code": code, "message": message}
+    )
 
 
 def update_of(execution: Execution) -> dict[str, object]:
@@ -51,6 +54,11 @@ def _head(execution: Execution) -> dict[str, object]:
         "status": execution.status.value.upper(),
         "current_step": execution.current_step,
     }
+
+
+def _about(execution: Execution) -> dict[str, object]:
+    # What a sentence about the end of a run needs; `is_loop` says that a loop began it, and nobody in person.
+    return {"flow_name": execution.flow_name, "symbol": execution.symbol, "is_loop": execution.is_loop}
 
 
 def _words(label: str, progress: int, message: str) -> dict[str, object]:

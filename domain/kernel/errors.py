@@ -113,6 +113,10 @@ class ErrorCode(Enum):
     DEVICE_EXISTS = "DEVICE_EXISTS", "The user has a device with this hardware id.", 400, 409
     INVALID_DEVICE_STATE = "INVALID_DEVICE_STATE", "The device is in a state that does not allow this.", 400, 409
 
+    # notifications
+    WEBHOOK_URL_REFUSED = "WEBHOOK_URL_REFUSED", "The URL is malformed, or leads to an address that webhooks must not call.", 422, 422
+    WEBHOOK_LIMIT_REACHED = "WEBHOOK_LIMIT_REACHED", "The caller has as many webhooks as one may have.", 400, 422
+
     # the server
     INTERNAL_ERROR = "INTERNAL_ERROR", "Something went wrong on the server; the request id finds it in the log.", 500, 500
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE", "The server cannot answer this now; try again.", 503, 503

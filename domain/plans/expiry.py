@@ -30,7 +30,7 @@ async def settle(work: UnitOfWork, subscription: Subscription) -> bool:
         subscription.status = SUBSCRIPTION_MACHINE.after(subscription.status, SubscriptionTrigger.RUN_OUT)
         subscription.auto_renew = False
     subscription.updated_at = work.now
-    work.emit(subscription_updated(subscription))
+    work.emit(subscription_updated(subscription, await _plan_name(work, subscription)))
     return True
 
 
@@ -61,8 +61,12 @@ async def announce_expiring_subscriptions(operation: Operation) -> int:
         ending = (await work.session.scalars(query.order_by(Subscription.id).limit(BATCH).with_for_update())).all()
         for subscription in ending:
             subscription.announced_end_date = subscription.end_date
-            work.emit(subscription_expiring(subscription))
+            work.emit(subscription_expiring(subscription, await _plan_name(work, subscription)))
         return len(ending)
+
+
+async def _plan_name(work: UnitOfWork, subscription: Subscription) -> str:
+    return (await work.session.get_one(Plan, subscription.plan_id)).name
 
 
 async def _can_go_on(work: UnitOfWork, subscription: Subscription) -> bool:

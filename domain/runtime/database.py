@@ -1,7 +1,7 @@
 """Engines and sessions: one writer on SQLite, a sized pool on PostgreSQL, and readers that never wait for writers."""
 
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import MetaData, event
+from sqlalchemy import ColumnElement, MetaData, and_, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -116,3 +117,16 @@ def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
         json_deserializer=load_json,
         connect_args={"server_settings": {"application_name": "tradewind", "jit": "off"}},
     )
+
+
+def upsert(
+    session: AsyncSession, table: type[Base], key: Mapping[str, object], values: Mapping[str, object], *only_if: ColumnElement[bool]
+) -> Any:
+    """Return a statement that inserts the row, or changes the one with this key if `only_if` holds for it as it stands.
+
+    The key must be the primary key or a unique constraint. Add `.returning(...)` to learn whether anything was written.
+    """
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(**key, **values)
+    condition = and_(*only_if) if only_if else None
+    return statement.on_conflict_do_update(index_elements=list(key), set_=dict(values), where=condition)

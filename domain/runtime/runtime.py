@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from domain.kernel.clock import Clock
+from domain.kernel.events import Event
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import SYSTEM, Caller
 from domain.runtime.database import Database
@@ -17,6 +18,7 @@ from domain.runtime.settings import Settings
 from domain.runtime.unit_of_work import UnitOfWork
 
 Dispatch = Callable[[Sequence[JobMessage]], Awaitable[None]]
+Reaction = Callable[[UnitOfWork, Event], Awaitable[None]]
 
 
 async def leave_to_relay(_messages: Sequence[JobMessage]) -> None:
@@ -33,6 +35,7 @@ class Runtime:
         # names this process where it holds a lease; the last part tells a restarted process from its predecessor
         self.owner = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._parts: dict[type[object], object] = {}
+        self._reactions: dict[str, list[Reaction]] = {}
 
     def provide[T](self, kind: type[T], part: T) -> None:
         """Put a part of the composition under its kind, for instance the market or the venues."""
@@ -49,6 +52,13 @@ class Runtime:
         part = self._parts.setdefault(kind, kind())
         assert isinstance(part, kind)
         return part
+
+    def react(self, event_type: str, reaction: Reaction) -> None:
+        """Have `reaction` called in every unit of work that emits such an event, before it commits: with the fact, or not at all."""
+        self._reactions.setdefault(event_type, []).append(reaction)
+
+    def reactions_to(self, event_type: str) -> Sequence[Reaction]:
+        return self._reactions.get(event_type, ())
 
     def operation(
         self,

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     embedded_worker: bool | None = Field(None, description="run jobs in the server process; default: yes unless a broker is set")
     worker_threads: int = Field(16, ge=1, le=256, description="jobs that one worker process runs side by side")
     secret_key: SecretStr = Field(SecretStr(""), description="signs tokens, at least 32 bytes; development: generated once into VAR_DIR")
+    encryption_keys: SecretStr = Field(
+        SecretStr(""), description="name:key, …: base64 keys of 32 bytes for stored secrets, the newest first; default: from SECRET_KEY"
+    )
     admin_email: str | None = Field(None, description="with ADMIN_PASSWORD: the superuser made at first start")
     admin_password: SecretStr | None = Field(None, description="see ADMIN_EMAIL")
     access_token_minutes: int = Field(30, ge=1, le=1440, description="life of an access token")
@@ -43,6 +46,9 @@ class Settings(BaseSettings):
     mail_from: str = Field("Tradewind <no-reply@tradewind.invalid>", description="sender of mail")
     public_url: str = Field("", description="where people reach this server, for links in mail; default: http://HOST:PORT")
     front_end_url: str = Field("", description="where /reset-password asks for a new password; default: the first of ALLOWED_ORIGINS")
+    webhook_allow_private: str = Field(
+        "", description="comma list of hosts, addresses and networks that webhooks may call although they are not public"
+    )
     market_source: str = Field("simulated", description="simulated, or replay:<folder>")
     market_seed: int = Field(7, description="seed of the simulated market")
     market_replay_speed: float = Field(1.0, gt=0, le=1_000_000, description="recorded seconds per second of a replay")

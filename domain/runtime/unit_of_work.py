@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class UnitOfWork:
     """A transaction in the name of a caller.
 
-    Leaving the block normally writes the events and jobs with the change, commits, rings the bus and hands the jobs on;
-    leaving it with an exception rolls everything back.
+    Leaving the block normally lets the reactions to its events have their say, writes the events and jobs with the change, commits,
+    rings the bus and hands the jobs on; leaving it with an exception rolls everything back.
     """
 
     session: AsyncSession
@@ -84,6 +84,7 @@ class UnitOfWork:
                 await runtime.dispatch(messages)
 
     async def _commit(self) -> list[JobMessage]:
+        await self._react()
         for event in self._events:
             self.session.add(self._row_of(event))
             self._topics.add(event.user_id)
@@ -91,6 +92,12 @@ class UnitOfWork:
         messages = [message_of(job) for job in self._jobs if job.dispatched_at is not None]
         await self.session.commit()
         return messages
+
+    async def _react(self) -> None:
+        # What a reaction emits is stored and streamed like the rest, but nothing reacts to it: no circle can arise.
+        for event in tuple(self._events):
+            for reaction in self.operation.runtime.reactions_to(event.type):
+                await reaction(self, event)
 
     def _row_of(self, event: Event) -> EventRow:
         payload: dict[str, Any] = dict(event.payload)

@@ -16,6 +16,7 @@ from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Permission
 from domain.market.instruments import find_instrument
 from domain.market.market import Market
+from domain.notifications.events import NOTIFICATION_CREATED
 from domain.plans.allowances import Traffic, check
 from domain.runtime.event_log import Cursor, Interest, StoredEvent
 from domain.runtime.operation import Operation
@@ -63,6 +64,9 @@ def update_of(event: StoredEvent, user_id: str) -> Update:
     if event.type == EXECUTION_UPDATED:
         rooms = frozenset((f"positions:{user_id}", f"executions:{event.subject_id}"))
         return Update(event.cursor, rooms, Permission.EXECUTIONS_READ, event_text("execution_update", execution_update(event)))
+    if event.type == NOTIFICATION_CREATED:
+        text = event_text("notification", {**event.payload, "cursor": str(event.cursor)})
+        return Update(event.cursor, frozenset((f"positions:{user_id}",)), Permission.NOTIFICATIONS_READ, text)
     text = event_text("position_update", position_update(event))
     return Update(event.cursor, frozenset((f"positions:{user_id}",)), Permission.POSITIONS_READ, text)
 
@@ -338,7 +342,7 @@ VERBS: Mapping[str, Callable[[SocketIODoor, Connection, dict[str, Any]], Awaitab
 
 
 def _interest(operation: Operation) -> Interest:
-    return Interest(operation.caller.id, (EXECUTION_UPDATED, POSITION_UPDATED))
+    return Interest(operation.caller.id, (EXECUTION_UPDATED, POSITION_UPDATED, NOTIFICATION_CREATED))
 
 
 def _refused(code: ErrorCode, message: str) -> Ack:

@@ -8,6 +8,9 @@ from domain.flows import service as flows
 from domain.flows import triggering
 from domain.kernel.errors import ErrorCode
 from domain.market import service as market
+from domain.notifications import preferences, webhooks
+from domain.notifications import service as notifications
+from domain.notifications.service import UnreadCount
 from domain.plans import catalogue as plans
 from domain.plans import service as subscriptions
 from domain.risk import service as risk
@@ -39,6 +42,15 @@ from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
 from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
+from schema.rest.notifications import (
+    DeliveryView,
+    NotificationView,
+    PreferencesView,
+    ReadAllView,
+    WebhookView,
+    WebhookWithSecretView,
+    new_delivery_view,
+)
 from schema.rest.plans import PlanView, SubscriptionView
 from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
 from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, RoleView
@@ -217,6 +229,39 @@ USER_PLANS = [
     Call("POST", "/user-plans/{subscription_id}/renew", subscriptions.renew_subscription, SubscriptionView),
 ]
 
+NOTIFICATIONS = [
+    Call("POST", "/notifications", notifications.create_notification, NotificationView, status=201),
+    Call("GET", "/notifications", notifications.list_notifications, list[NotificationView]),
+    Call("GET", "/notifications/unread-count", notifications.count_unread, UnreadCount),
+    Call("GET", "/notifications/preferences", preferences.get_preferences, PreferencesView),
+    Call("PUT", "/notifications/preferences", preferences.update_preferences, PreferencesView),
+    Call("GET", "/notifications/{notification_id}", notifications.get_notification, NotificationView),
+    Call("POST", "/notifications/{notification_id}/read", notifications.mark_read, NotificationView),
+    Call("POST", "/notifications/read-all", notifications.mark_all_read, ReadAllView),
+    Call(
+        "DELETE",
+        "/notifications/{notification_id}",
+        notifications.delete_notification,
+        answer={"message": "Notification deleted successfully", "notification_id": "{notification_id}"},
+    ),
+]
+
+WEBHOOKS = [
+    Call("POST", "/webhooks", webhooks.create_webhook, WebhookWithSecretView, status=201),
+    Call("GET", "/webhooks", webhooks.list_webhooks, list[WebhookView]),
+    Call("GET", "/webhooks/{webhook_id}", webhooks.get_webhook, WebhookView),
+    Call("PATCH", "/webhooks/{webhook_id}", webhooks.update_webhook, WebhookView),
+    Call(
+        "DELETE",
+        "/webhooks/{webhook_id}",
+        webhooks.delete_webhook,
+        answer={"message": "Webhook deleted successfully", "webhook_id": "{webhook_id}"},
+    ),
+    Call("POST", "/webhooks/{webhook_id}/rotate-secret", webhooks.rotate_webhook_secret, WebhookWithSecretView),
+    Call("POST", "/webhooks/{webhook_id}/test", webhooks.test_webhook, new_delivery_view, status=202),
+    Call("GET", "/webhooks/{webhook_id}/deliveries", webhooks.list_deliveries, list[DeliveryView]),
+]
+
 CALLS = [
     *AUTH,
     *USERS,
@@ -230,6 +275,8 @@ CALLS = [
     *RISK_RULES,
     *PLANS,
     *USER_PLANS,
+    *NOTIFICATIONS,
+    *WEBHOOKS,
     *CONVERSATIONS,
 ]
 API_V1_ROWS = bind(CALLS, API_V1)

@@ -12,6 +12,8 @@ from domain.accounts.models import User
 from domain.accounts.service import log_out
 from domain.flows.models import ExecutionStatus
 from domain.kernel.clock import ManualClock
+from domain.notifications.kinds import NotificationType
+from domain.notifications.service import NewNotification, create_notification
 from domain.runtime.runtime import Runtime
 from resolvers.realtime import socketio as door
 from tests.resolvers.realtime.live import Listener, Person, Refused, emit, execution_event, execution_of, listening, position_event
@@ -59,6 +61,33 @@ async def test_payloads_carry_the_documented_keys_and_every_digit(runtime: Runti
     assert position["take_profit"] == Decimal("12345678901234567890.123456789012345678")
     assert position["quantity"] == Decimal("0.00000001")
     assert position["stop_loss"] is None
+
+
+async def test_notifications_reach_the_own_room(runtime: Runtime, address: str, ada: Person, bob: Person) -> None:
+    async with listening(address, ada) as hers, listening(address, bob) as his:
+        async with ada.operation.unit_of_work() as work:
+            body = NewNotification(NotificationType.INFO, "Hello", "A note.", {"price": 0.1})
+            note = await create_notification(work, body)
+        await emit(runtime, position_event(bob))
+        await hers.wait_for(1)
+        await his.wait_for(1)
+    ((name, data),) = hers.seen
+    assert isinstance(data.pop("cursor"), str)
+    assert (name, data) == (
+        "notification",
+        {
+            "notification_id": note.id,
+            "user_id": ada.id,
+            "kind": "manual",
+            "subject_id": None,
+            "type": "info",
+            "title": "Hello",
+            "message": "A note.",
+            "metadata": {"price": Decimal("0.1")},
+            "created_at": "2026-03-02T09:30:00.000Z",
+        },
+    )
+    assert [name for name, _ in his.seen] == ["position_update"]
 
 
 async def test_socket_opens_over_polling_and_with_a_header(runtime: Runtime, address: str, ada: Person) -> None:
