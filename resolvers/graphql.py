@@ -11,6 +11,7 @@ from strawberry.tools import merge_types
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.audit import AuditQueries
 from resolvers.errors import ErrorQueries
 from resolvers.executions import ExecutionMutations, ExecutionQueries, ExecutionSubscriptions
 from resolvers.flows import FlowMutations, FlowQueries
@@ -36,6 +37,7 @@ QUERIES = (
     RiskQueries,
     PlanQueries,
     MarketQueries,
+    AuditQueries,
     ErrorQueries,
 )
 MUTATIONS = (AccountMutations, FlowMutations, ExecutionMutations, OrderMutations, PositionMutations, RiskMutations, PlanMutations)

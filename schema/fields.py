@@ -20,7 +20,8 @@ def field(kind: Any, description: str, *, service: Service | None = None, name: 
 
     def declare(resolver: Callable[..., object]) -> StrawberryField:
         _describe_arguments(resolver, ARGUMENTS)
-        return strawberry.field(resolver, graphql_type=kind, name=name, description=with_permission(description, service))
+        about = with_permission(description, service)
+        return strawberry.field(resolver, graphql_type=kind, name=name, description=about, metadata={"service": service})
 
     return declare
 

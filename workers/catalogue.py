@@ -1,11 +1,11 @@
 """Every job and every timetable entry of the system; importing this registers the jobs."""
 
 from domain.runtime.settings import Settings
-from workers import accounts, flows, maintenance, plans, trading
+from workers import accounts, audit, flows, maintenance, plans, trading
 from workers.jobs import JOBS
 from workers.timetable import Entry
 
-MODULES = (accounts, flows, maintenance, plans, trading)
+MODULES = (accounts, audit, flows, maintenance, plans, trading)
 
 
 def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
@@ -13,6 +13,7 @@ def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
         *flows.entries(settings),
         *trading.entries(settings),
         *plans.entries(settings),
+        *audit.entries(settings),
         *maintenance.ENTRIES,
         *accounts.ENTRIES,
     )

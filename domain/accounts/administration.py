@@ -5,6 +5,7 @@ from sqlalchemy import Select, select
 from domain.accounts.models import User
 from domain.accounts.profile import ProfileChanges
 from domain.accounts.service import change_profile, close_account
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.permissions import Permission, requires
 from domain.runtime.keyset import KeysetPage, PageRequest, keyset_page
@@ -30,6 +31,7 @@ async def get_user(work: UnitOfWork, user_id: str) -> User:
     return await _live_user(work, user_id)
 
 
+@audited("user.update", id="user_id")
 @requires(Permission.USERS_WRITE)
 async def update_user(work: UnitOfWork, user_id: str, changes: ProfileChanges) -> User:
     """Change somebody's profile; fields that are None stay. Raises NOT_FOUND, VALIDATION_ERROR, FORBIDDEN for a superuser's."""
@@ -38,6 +40,7 @@ async def update_user(work: UnitOfWork, user_id: str, changes: ProfileChanges) -
     return user
 
 
+@audited("user.delete", id="user_id")
 @requires(Permission.USERS_DELETE)
 async def delete_user(work: UnitOfWork, user_id: str) -> None:
     """Delete somebody's account, as the owner would: its sessions end at once. Raises NOT_FOUND, FORBIDDEN for a superuser's."""

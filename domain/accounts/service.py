@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from domain.accounts import links, lockout, sessions
+from domain.accounts.identity import caller_from
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import check_strength
@@ -20,6 +21,7 @@ from domain.accounts.profile import (
     normalized_email,
 )
 from domain.accounts.sessions import Tokens
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import ROLE_PERMISSIONS, Permission, requires
@@ -28,11 +30,20 @@ from domain.runtime.unit_of_work import UnitOfWork
 
 log = structlog.get_logger()
 DEFAULT_ROLE = "user"
+# What a refused log-in is put down to in the audit log, and never in an answer.
+LOG_IN_FAILURES = {
+    ErrorCode.INVALID_CREDENTIALS: "invalid_password",
+    ErrorCode.WRONG_PASSWORD: "invalid_password",
+    ErrorCode.TOO_MANY_ATTEMPTS: "account_locked",
+    ErrorCode.ACCOUNT_INACTIVE: "account_inactive",
+    ErrorCode.EMAIL_UNVERIFIED: "unverified",
+}
 
 # Filled by the composition: what every new account gets, in the transaction that makes it (a paper wallet, for instance).
 ON_REGISTERED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
 
 
+@audited("user.register")
 async def register(
     operation: Operation,
     email: str,
@@ -68,11 +79,13 @@ async def register(
     user.password_hash = await operation.use(AccountParts).passwords.hash(password)
     async with operation.unit_of_work() as work:
         await _insert(work, user)
+        _tell_of(work, user)
         if user.email_verified_at is None:
             work.enqueue("accounts.mail_verification_link", user_id=user.id)
     return user
 
 
+@audited("session.log_in", failures=LOG_IN_FAILURES)
 async def log_in(operation: Operation, email: str, password: str) -> Tokens:
     """Open a session.
 
@@ -82,12 +95,16 @@ async def log_in(operation: Operation, email: str, password: str) -> Tokens:
     """
     parts = operation.use(AccountParts)
     email = email.strip().lower()
+    entry = entry_of(operation)
+    entry.add(email=email)
     async with operation.reading() as work:
-        await lockout.check(work, email)
         user = await links.live_user(work, email)
+        entry.about(user.id if user else None, "user")
+        await lockout.check(work, email)
     if not await parts.passwords.verify(user.password_hash if user else None, password) or user is None:
         async with operation.unit_of_work() as work:
             await lockout.count_failure(work, email)
+            entry.fail(ErrorCode.INVALID_CREDENTIALS, reason="invalid_password" if user else "user_not_found")
         raise DomainError(ErrorCode.INVALID_CREDENTIALS, "Incorrect email or password")
     fresh_hash = await parts.passwords.hash(password) if parts.passwords.needs_rehash(user.password_hash) else None
     async with operation.unit_of_work() as work:
@@ -104,6 +121,7 @@ async def log_in(operation: Operation, email: str, password: str) -> Tokens:
         return await sessions.open_session(work, user)
 
 
+@audited("session.refresh")
 async def refresh(operation: Operation, refresh_token: str) -> Tokens:
     """Exchange a refresh token for new tokens; the old one dies.
 
@@ -112,6 +130,7 @@ async def refresh(operation: Operation, refresh_token: str) -> Tokens:
     return await sessions.rotate(operation, refresh_token)
 
 
+@audited("session.log_out", id="caller.session_id")
 @requires(Permission.PROFILE_READ)
 async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
     """End the caller's session, or all of them: access and refresh tokens fail from now on, live sockets close."""
@@ -121,6 +140,7 @@ async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
         await sessions.revoke_sessions(work, work.caller.id, "logout", only=work.caller.session_id)
 
 
+@audited("user.change_password", id="caller.user_id", failures=LOG_IN_FAILURES)
 @requires(Permission.PROFILE_WRITE)
 async def change_password(operation: Operation, current_password: str, new_password: str) -> User:
     """Set another password for the caller and end all other sessions; links to reset the old one are void.
@@ -134,6 +154,7 @@ async def change_password(operation: Operation, current_password: str, new_passw
     if not await passwords.verify(user.password_hash, current_password):
         async with operation.unit_of_work() as work:
             await lockout.count_failure(work, user.email)
+            entry_of(work).fail(ErrorCode.WRONG_PASSWORD, reason="invalid_password")
         raise _wrong_password()
     check_strength(new_password, user.email, "new_password")
     verified_hash, new_hash = user.password_hash, await passwords.hash(new_password)
@@ -154,6 +175,7 @@ async def get_me(work: UnitOfWork) -> User:
     return await _own_account(work)
 
 
+@audited("user.update", id="caller.user_id")
 @requires(Permission.PROFILE_WRITE)
 async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     """Change the caller's profile; fields that are None stay. Raises VALIDATION_ERROR."""
@@ -162,6 +184,7 @@ async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     return user
 
 
+@audited("user.delete", id="caller.user_id")
 @requires(Permission.PROFILE_WRITE)
 async def delete_me(work: UnitOfWork) -> User:
     """Delete the caller's account: its sessions end, its address is free again, what it did stays on record."""
@@ -170,6 +193,7 @@ async def delete_me(work: UnitOfWork) -> User:
     return user
 
 
+@audited("user.verify_email")
 async def verify_email(operation: Operation, token: str) -> User:
     """Confirm the address that a link was mailed to; repeating it does no harm.
 
@@ -180,19 +204,23 @@ async def verify_email(operation: Operation, token: str) -> User:
         if link.used_at is None:
             await links.use_link(work, link)
         user.email_verified_at = user.email_verified_at or work.now
+        _tell_of(work, user)
         return user
 
 
+@audited("user.forgot_password")
 async def forgot_password(operation: Operation, email: str) -> None:
     """Have a link that sets a new password mailed to the address, if an account has it.
 
     Whether one has is looked up by the worker: answer and time say nothing about it. Raises VALIDATION_ERROR.
     """
     email = normalized_email(email)
+    entry_of(operation).add(email=email)
     async with operation.unit_of_work() as work:
         work.enqueue("accounts.mail_reset_link", email=email)
 
 
+@audited("user.reset_password")
 async def reset_password(operation: Operation, token: str, password: str) -> User:
     """Set a new password by the link from a mail, once, and end all sessions of the account.
 
@@ -211,6 +239,7 @@ async def reset_password(operation: Operation, token: str, password: str) -> Use
         user.updated_at = work.now
         user.email_verified_at = user.email_verified_at or work.now  # the mail was received
         await sessions.revoke_sessions(work, user.id, "password_reset")
+        _tell_of(work, user)
         return user
 
 
@@ -242,7 +271,7 @@ async def ensure_superuser(operation: Operation) -> User | None:
     )
     try:
         async with operation.unit_of_work() as work:
-            await _insert(work, user)
+            await _insert_superuser(work, user)
     except DomainError as error:
         if error.code is not ErrorCode.EMAIL_TAKEN:
             raise
@@ -276,6 +305,12 @@ def split_name(name: str) -> tuple[str, str]:
     return first, rest
 
 
+@audited("user.register", id="result.id")
+async def _insert_superuser(work: UnitOfWork, user: User) -> User:
+    await _insert(work, user)
+    return user
+
+
 async def _insert(work: UnitOfWork, user: User) -> None:
     work.session.add(user)
     try:
@@ -284,6 +319,14 @@ async def _insert(work: UnitOfWork, user: User) -> None:
         raise DomainError(ErrorCode.EMAIL_TAKEN, "Email already registered", field="email") from None
     for give in ON_REGISTERED:
         await give(work, user)
+
+
+def _tell_of(work: UnitOfWork, user: User) -> None:
+    # Whoever has just shown to be this user is the actor; an administrator, or the system, acts under their own name.
+    entry = entry_of(work)
+    entry.about(user.id)
+    if entry.actor.user_id is None and not entry.actor.is_system:
+        entry.act_as(caller_from(user))
 
 
 async def _own_account(work: UnitOfWork) -> User:

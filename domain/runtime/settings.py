@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     embedded_worker: bool | None = Field(None, description="run jobs in the server process; default: yes unless a broker is set")
     worker_threads: int = Field(16, ge=1, le=256, description="jobs that one worker process runs side by side")
     secret_key: SecretStr = Field(SecretStr(""), description="signs tokens, at least 32 bytes; development: generated once into VAR_DIR")
+    earlier_secret_keys: SecretStr | None = Field(
+        None, description="comma list of the values that SECRET_KEY had before, so that verify-audit can check what they sealed"
+    )
     admin_email: str | None = Field(None, description="with ADMIN_PASSWORD: the superuser made at first start")
     admin_password: SecretStr | None = Field(None, description="see ADMIN_EMAIL")
     access_token_minutes: int = Field(30, ge=1, le=1440, description="life of an access token")

@@ -16,6 +16,7 @@ from domain.trading import service as trading
 from domain.trading.closing import PositionClosed
 from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
+from resolvers.rest.audit import audit_entries
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.flows import trigger_and_wait
 from resolvers.rest.market import as_spelled
@@ -35,6 +36,7 @@ from schema.rest.accounts import (
     TokensView,
     UserListItemView,
 )
+from schema.rest.audit import AuditEntryView
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
 from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
@@ -177,5 +179,9 @@ USER_PLANS = [
     Call("POST", "/user-plans/{subscription_id}/renew", subscriptions.renew_subscription, SubscriptionView),
 ]
 
-CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *PLANS, *USER_PLANS, *CONVERSATIONS]
+AUDIT = [
+    Call("GET", "/audit", audit_entries, list[AuditEntryView]),
+]
+
+CALLS = [*AUTH, *USERS, *FLOWS, *MARKET, *ORDERS, *POSITIONS, *RISK_RULES, *PLANS, *USER_PLANS, *CONVERSATIONS, *AUDIT]
 API_V1_ROWS = bind(CALLS, API_V1)

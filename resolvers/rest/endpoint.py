@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route, compile_path
 from starlette.types import Receive, Scope, Send
 
+from domain.audit.recording import note_refusal
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.runtime.logging import bind_request
 from domain.runtime.operation import Operation
@@ -144,7 +145,11 @@ class BoundCall:
         operation = await identify(operation, token)
         bind_request(operation.request_id, user_id=operation.caller.user_id)
         arguments = await self._arguments(request, runtime.settings.max_body_bytes)
-        result = await self._run(operation, arguments)
+        try:
+            result = await self._run(operation, arguments)
+        except DomainError as refusal:
+            await note_refusal(operation, refusal)
+            raise
         if isinstance(result, Response):
             return result
         answer = result if isinstance(result, Answer) else Answer(result)

@@ -4,6 +4,7 @@ from domain.accounts import open_sessions
 from domain.accounts import service as accounts
 from domain.trading import changing, records
 from resolvers.rest.accounts import revoke_sessions
+from resolvers.rest.audit import security_logs
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.trading_v1 import amend_order, list_net_positions
 from schema.rest.accounts import (
@@ -18,6 +19,7 @@ from schema.rest.accounts import (
     SessionView,
     UserView,
 )
+from schema.rest.audit import AuditLogsView
 from schema.rest.dialects import V1
 from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
 
@@ -47,6 +49,7 @@ TRADING = [
 
 SECURITY = [
     Call("GET", "/security/sessions", open_sessions.list_sessions, list[OpenSessionView], defaults={"limit": 50}),
+    Call("GET", "/security/logs", security_logs, AuditLogsView),
     Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
 ]
 
