@@ -75,9 +75,7 @@ class Scene:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
             tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
             return {
-                table: hashlib.sha256(
-                    repr(sorted(connection.execute(f"SELECT * FROM {TELLING_PART.get(table, table)}"), key=repr)).encode()
-                ).hexdigest()
+                table: _digest(connection.execute(f"SELECT * FROM {TELLING_PART.get(table, table)}"))
                 for table in tables
                 if table not in BESIDE_THE_POINT
             }
