@@ -4,6 +4,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any, Concatenate
 
 import structlog
@@ -21,6 +22,7 @@ from domain.runtime.unit_of_work import UnitOfWork
 
 log = structlog.get_logger()
 Sides = Mapping[str, Any] | None
+TABLE: Any = AuditEntry.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class Record:
     # --- what the plumbing asks of a recorder
 
     def watch(self, work: UnitOfWork) -> None:
-        Changes.of(work.session)
+        if not (self.is_written or self.is_forgone):
+            Changes.of(work.session)
 
     async def write(self, work: UnitOfWork) -> None:
         if self.is_written or self.is_forgone:
@@ -85,7 +88,7 @@ class Record:
         # A transaction under an operation may only have looked; one that a service was given is the act itself.
         if work.recorder is self and changes.is_empty and not work.has_news:
             return
-        work.session.add(self._entry(work, changes))
+        await self._insert(work, changes)
         self._is_pending = True
 
     def committed(self) -> None:
@@ -99,42 +102,44 @@ class Record:
         if self.is_written or self.is_forgone:
             return
         async with operation.unrecorded().unit_of_work() as work:
-            work.session.add(self._entry(work, Changes()))
+            await self._insert(work, Changes())
         self.is_written = True
 
-    def _entry(self, work: UnitOfWork, changes: Changes) -> AuditEntry:
+    async def _insert(self, work: UnitOfWork, changes: Changes) -> None:
+        # One plain statement: the change has been flushed, and nobody needs the entry as an object.
+        said = self._content(work, changes)
+        key = KeyRing.of(self.operation.runtime.settings).current
+        said["key_id"] = key.id
+        proven = said | {"id": new_id("audit"), "mac": mac_of(key, SimpleNamespace(**said))}
+        await work.session.execute(TABLE.insert().values(transaction_id=current_transaction(work.session), **proven))
+
+    def _content(self, work: UnitOfWork, changes: Changes) -> dict[str, Any]:
         operation, actor = self.operation, self.actor
         row = changes.named(self.object_id)
         before, after = self._by_hand or (row.sides() if row else (None, None))
         touched = changes.touched(but=row)
-        keys = KeyRing.of(operation.runtime.settings)
-        entry = AuditEntry(
-            transaction_id=current_transaction(work.session),
-            id=new_id("audit"),
-            occurred_at=work.now,
-            actor_kind=_kind_of(actor),
-            actor_id=actor.user_id,
-            actor_email=actor.email,
-            actor_role=actor.role,
-            session_id=actor.session_id,
-            door=operation.door[:40],
-            action=self.action,
-            event_type=event_type_of(self.action, self.result),
-            object_type=self.object_type,
-            object_id=None if self.object_id is None else clean_text(self.object_id, 120),
-            result=self.result,
-            code=None if self.code is None else self.code.value,
-            severity=self.severity,
-            before=None if before is None else document_of(before),
-            after=None if after is None else document_of(after),
-            details=document_of(self.details | ({"touched": touched} if touched else {})),
-            request_id=operation.request_id,
-            ip=operation.ip,
-            user_agent=None if operation.user_agent is None else clean_text(operation.user_agent, 255),
-            key_id=keys.current.id,
-        )
-        entry.mac = mac_of(keys.current, entry)
-        return entry
+        return {
+            "occurred_at": work.now,
+            "actor_kind": _kind_of(actor),
+            "actor_id": actor.user_id,
+            "actor_email": actor.email,
+            "actor_role": actor.role,
+            "session_id": actor.session_id,
+            "door": operation.door[:40],
+            "action": self.action,
+            "event_type": event_type_of(self.action, self.result),
+            "object_type": self.object_type,
+            "object_id": None if self.object_id is None else clean_text(self.object_id, 120),
+            "result": self.result,
+            "code": None if self.code is None else self.code.value,
+            "severity": self.severity,
+            "before": None if before is None else document_of(before),
+            "after": None if after is None else document_of(after),
+            "details": document_of(self.details | ({"touched": touched} if touched else {})),
+            "request_id": operation.request_id,
+            "ip": operation.ip,
+            "user_agent": None if operation.user_agent is None else clean_text(operation.user_agent, 255),
+        }
 
 
 def audited[W: (UnitOfWork, Operation), **P, R](
