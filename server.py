@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from domain import composition
 from domain.accounts.service import ensure_superuser, register
+from domain.audit.verifying import AuditReport, Pin, verify
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.runtime.logging import configure_logging
 from domain.runtime.operation import Operation
@@ -267,6 +268,29 @@ async def _create_admin(settings: Settings) -> None:
     print(f"{made.email} is a superuser")
 
 
+def verify_audit(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Say whether the audit log is as it was written; ends with status 1 where it is not."""
+    with _said_in_a_line("VAR_DIR"):
+        settings = settings.with_secret()
+    _bring_up_to_date(settings)
+    try:
+        pin = Pin.parse(arguments.expect) if arguments.expect else None
+        report = uvloop.run(_verify_audit(settings, arguments.start, arguments.end, pin))
+    except DomainError as refusal:
+        raise SystemExit(refusal.message) from None
+    if not report.is_intact:
+        raise SystemExit(report.message)
+    print(report.message)
+
+
+async def _verify_audit(settings: Settings, start: int, end: int | None, pin: Pin | None) -> AuditReport:
+    runtime = await composition.compose(settings)
+    try:
+        return await verify(runtime.operation(door="command"), start, end, pin)
+    finally:
+        await composition.dispose(runtime)
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One word of the command line; `arguments` are what follows it, by name, as argparse takes them."""
@@ -287,6 +311,15 @@ COMMANDS = {
         (("dialect", {"choices": ["api_v1", "v1"], "nargs": "?", "default": "api_v1", "help": "default: api_v1"}),),
     ),
     "create-admin": Command(create_admin, "make a superuser", (("email", {"help": "its address"}),)),
+    "verify-audit": Command(
+        verify_audit,
+        "walk along the chain of the audit log and name the first broken link",
+        (
+            ("--from", {"dest": "start", "type": int, "default": 1, "metavar": "POSITION", "help": "default: 1"}),
+            ("--to", {"dest": "end", "type": int, "metavar": "POSITION", "help": "default: the head"}),
+            ("--expect", {"metavar": "POSITION:HASH", "help": "a head that an earlier walk named: it must still be there"}),
+        ),
+    ),
     "demo": Command(demo, "show a run of the documented sample flow, or many over a recorded market", DEMO_ARGUMENTS),
 }
 

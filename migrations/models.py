@@ -2,6 +2,7 @@
 
 from domain.accounts import models as accounts
 from domain.analysts import models as analysts
+from domain.audit import models as audit
 from domain.devices import models as devices
 from domain.flows import models as flows
 from domain.notifications import models as notifications
@@ -17,6 +18,7 @@ from domain.wallets import models as wallets
 MODULES = (
     accounts,
     analysts,
+    audit,
     devices,
     event_log,
     flows,

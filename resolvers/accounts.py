@@ -55,6 +55,7 @@ class AccountMutations:
         User,
         "Make an account; its paper wallet is there at once. Open without a token. "
         "Raises EMAIL_TAKEN, WEAK_PASSWORD, VALIDATION_ERROR, RATE_LIMIT_EXCEEDED.",
+        service=service.register,
     )
     async def register(self, info: Info, input: RegisterInput) -> models.User:
         return await service.register(
@@ -72,6 +73,7 @@ class AccountMutations:
         "Open a session with e-mail address and password; after five failures within 15 minutes nothing is tried for 15 minutes. "
         "Open without a token. Raises INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS (with `retry_after`, in seconds), EMAIL_UNVERIFIED, "
         "ACCOUNT_INACTIVE, and RATE_LIMIT_EXCEEDED however many addresses are tried from one place.",
+        service=service.log_in,
     )
     async def log_in(self, info: Info, email: str, password: str) -> sessions.Tokens:
         return await service.log_in(info.context.operation, email, password)
@@ -80,6 +82,7 @@ class AccountMutations:
         Tokens,
         "Exchange a refresh token for new tokens; the old one dies, and using it again ends the session. Open without a token. "
         "Raises INVALID_REFRESH_TOKEN, RATE_LIMIT_EXCEEDED.",
+        service=service.refresh,
     )
     async def refresh_tokens(self, info: Info, refresh_token: str) -> sessions.Tokens:
         return await service.refresh(info.context.operation, refresh_token)
@@ -98,6 +101,7 @@ class AccountMutations:
         bool,
         "Confirm the address that a link was mailed to; repeating it does no harm. Open without a token. "
         "Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, RATE_LIMIT_EXCEEDED.",
+        service=service.verify_email,
     )
     async def verify_email(self, info: Info, token: str) -> bool:
         await service.verify_email(info.context.operation, token)
@@ -106,7 +110,8 @@ class AccountMutations:
     @mutation(
         bool,
         "Have the link that confirms the address mailed once more, if an account with it still waits for that; the answer is the same "
-        "if not. Open without a token. Raises VALIDATION_ERROR.",
+        "if not. Open without a token. Raises VALIDATION_ERROR, RATE_LIMIT_EXCEEDED.",
+        service=service.resend_verification,
     )
     async def resend_verification(self, info: Info, email: str) -> bool:
         await service.resend_verification(info.context.operation, email)
@@ -116,6 +121,7 @@ class AccountMutations:
         bool,
         "Have a link that sets a new password mailed to the address, if an account has it; the answer is the same if not. "
         "Open without a token. Raises VALIDATION_ERROR, RATE_LIMIT_EXCEEDED.",
+        service=service.forgot_password,
     )
     async def forgot_password(self, info: Info, email: str) -> bool:
         await service.forgot_password(info.context.operation, email)
@@ -125,6 +131,7 @@ class AccountMutations:
         bool,
         "Set a new password by the link from a mail, once; all sessions of the account end. Open without a token. "
         "Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, WEAK_PASSWORD, RATE_LIMIT_EXCEEDED.",
+        service=service.reset_password,
     )
     async def reset_password(self, info: Info, token: str, new_password: str) -> bool:
         await service.reset_password(info.context.operation, token, new_password)

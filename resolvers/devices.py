@@ -78,10 +78,10 @@ class DeviceMutations:
         async with info.context.unit_of_work() as work:
             return await service.rotate_device_key(work, device_id)
 
-    @mutation(Device, "Note a sign of life in the name of a device. Raises NOT_FOUND.", service=service.update_device)
+    @mutation(Device, "Note a sign of life in the name of a device. Raises NOT_FOUND.", service=liveness.report_alive)
     async def device_heartbeat(self, info: Info, device_id: strawberry.ID) -> models.Device:
         async with info.context.unit_of_work() as work:
-            return await liveness.heartbeat(work, device_id)
+            return await liveness.report_alive(work, device_id)
 
     @mutation(strawberry.ID, "Remove a device and return its id; its key is void at once. Raises NOT_FOUND.", service=service.delete_device)
     async def delete_device(self, info: Info, device_id: strawberry.ID) -> strawberry.ID:

@@ -12,6 +12,7 @@ from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from resolvers.accounts import AccountMutations, AccountQueries
 from resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
+from resolvers.audit import AuditQueries
 from resolvers.devices import DeviceMutations, DeviceQueries, DeviceSubscriptions
 from resolvers.errors import ErrorQueries
 from resolvers.executions import ExecutionMutations, ExecutionQueries, ExecutionSubscriptions
@@ -49,6 +50,7 @@ QUERIES = (
     DeviceQueries,
     RoleQueries,
     ApiKeyQueries,
+    AuditQueries,
     ErrorQueries,
     RateLimitQueries,
 )

@@ -31,7 +31,7 @@ def field(kind: Any, description: str, *, service: Service | None = None, name: 
     def declare(resolver: Callable[..., object]) -> StrawberryField:
         _describe_arguments(resolver, ARGUMENTS)
         described = with_permission(priced, service)
-        return strawberry.field(resolver, graphql_type=kind, name=name, description=described, metadata=metadata)
+        return strawberry.field(resolver, graphql_type=kind, name=name, description=described, metadata={**metadata, "service": service})
 
     return declare
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -135,6 +136,34 @@ async def test_rate_limiter_is_chosen_by_the_settings(settings: Settings, limits
         assert type(runtime.rate_limiter) is kind
     finally:
         await composition.dispose(runtime)
+
+
+def test_verify_audit_says_whether_the_log_is_as_it_was_written(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"DATABASE_URL": sqlite_url, "VAR_DIR": str(tmp_path), "SECRET_KEY": "x" * 40, "ADMIN_PASSWORD": "a good password 77"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    main(["create-admin", "root@example.com"])
+    capsys.readouterr()
+
+    main(["verify-audit"])
+    said = capsys.readouterr().out
+    found = re.fullmatch(r"1 entries are as they were written; the head is (1:[0-9a-f]{64})\n", said)
+    assert found, said
+    main(["verify-audit", "--from", "1", "--to", "2", "--expect", found[1]])
+    assert capsys.readouterr().out.startswith("2 entries are as they were written")
+
+    database = sqlite_url.removeprefix("sqlite+aiosqlite:///")
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE audit_entries SET actor_role = 'nobody' WHERE position = 2")
+    with pytest.raises(SystemExit, match="broken at position 2: the entry does not say any more what it said when it was sealed"):
+        main(["verify-audit"])
+    with pytest.raises(SystemExit, match="position and hash of a head"):
+        main(["verify-audit", "--expect", "nonsense"])
+    monkeypatch.setenv("SECRET_KEY", "y" * 40)
+    with pytest.raises(SystemExit, match="broken at position 1: the entry was made with another SECRET_KEY"):
+        main(["verify-audit"])
 
 
 async def test_composed_runtime_has_a_market(settings: Settings) -> None:

@@ -1,11 +1,11 @@
 """Every job and every timetable entry of the system; importing this registers the jobs."""
 
 from domain.runtime.settings import Settings
-from workers import accounts, devices, flows, maintenance, notifications, plans, price_alerts, trading
+from workers import accounts, audit, devices, flows, maintenance, notifications, plans, price_alerts, trading
 from workers.jobs import JOBS
 from workers.timetable import Entry
 
-MODULES = (accounts, devices, flows, maintenance, notifications, plans, price_alerts, trading)
+MODULES = (accounts, audit, devices, flows, maintenance, notifications, plans, price_alerts, trading)
 
 
 def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
@@ -15,6 +15,7 @@ def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
         *plans.entries(settings),
         *price_alerts.entries(settings),
         *devices.entries(settings),
+        *audit.entries(settings),
         *maintenance.ENTRIES,
         *accounts.ENTRIES,
         *notifications.ENTRIES,

@@ -7,6 +7,7 @@ from domain.accounts.guard import keeping_an_admin, ring
 from domain.accounts.models import User
 from domain.accounts.profile import ProfileChanges
 from domain.accounts.service import change_profile, close_account, leave_nothing_running
+from domain.audit.recording import audited
 from domain.kernel.permissions import Permission, requires
 from domain.runtime.keyset import KeysetPage, PageRequest, keyset_page
 from domain.runtime.paging import DEFAULT_LIMIT, Limit, Offset, Page, page_of
@@ -31,6 +32,7 @@ async def get_user(work: UnitOfWork, user_id: str) -> User:
     return await live_user(work, user_id)
 
 
+@audited("user.update", id="user_id")
 @requires(Permission.USERS_WRITE)
 async def update_user(work: UnitOfWork, user_id: str, changes: ProfileChanges) -> User:
     """Change somebody's profile; fields that are None stay. Raises NOT_FOUND, VALIDATION_ERROR, FORBIDDEN for a superuser's."""
@@ -39,6 +41,7 @@ async def update_user(work: UnitOfWork, user_id: str, changes: ProfileChanges) -
     return user
 
 
+@audited("user.delete", id="user_id")
 @requires(Permission.USERS_DELETE)
 async def delete_user(work: UnitOfWork, user_id: str) -> None:
     """Delete somebody's account, as the owner would: its sessions end at once.
@@ -49,6 +52,7 @@ async def delete_user(work: UnitOfWork, user_id: str) -> None:
         await close_account(work, await user_within_reach(work, user_id))
 
 
+@audited("user.set_active", id="user_id")
 @requires(Permission.USERS_WRITE)
 async def set_user_active(work: UnitOfWork, user_id: str, active: bool) -> User:
     """Switch somebody's account off, or on again: nothing gets in while it is off, and its flows stop.

@@ -11,6 +11,7 @@ from domain.accounts.assigning import check_known
 from domain.accounts.key_tokens import mint
 from domain.accounts.models import ApiKey, User
 from domain.accounts.words import expand
+from domain.audit.recording import audited
 from domain.kernel.clock import to_wire
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
@@ -45,6 +46,7 @@ def api_keys_visible_to(caller: Caller) -> Select[ApiKey]:
     return select(ApiKey).where(ApiKey.user_id == caller.id)
 
 
+@audited("api_key.create", id="result.key.id")
 @requires(Permission.API_KEYS_WRITE, session=True)
 async def create_api_key(work: UnitOfWork, body: NewApiKey) -> CreatedApiKey:
     """Make a key for the caller and tell its secret, this once; it may do what it is given as long as its owner may.
@@ -96,6 +98,7 @@ async def get_api_key(work: UnitOfWork, key_id: str) -> ApiKey:
     return await _find_key(work, key_id)
 
 
+@audited("api_key.revoke", id="key_id")
 @requires_session
 async def revoke_api_key(work: UnitOfWork, key_id: str) -> ApiKey:
     """End a key at once: it is refused from now on, and its sockets close. Revoking it again changes nothing. Raises NOT_FOUND."""

@@ -11,6 +11,7 @@ from domain.accounts.guard import keeping_an_admin, ring
 from domain.accounts.models import PermissionRow, User
 from domain.accounts.rights import NAME, permissions_of_role, rights_of, role_named
 from domain.accounts.words import COVERS, expand, words_of
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.permissions import Caller, Permission, check, check_may_grant, requires
 from domain.runtime.unit_of_work import UnitOfWork
@@ -27,6 +28,7 @@ class PermissionSet:
     permissions: list[str]
 
 
+@audited("user.assign_role", id="user_id")
 @requires(Permission.RIGHTS_WRITE)
 async def assign_role(work: UnitOfWork, user_id: str, role: str) -> User:
     """Give a user another role, by name or id; it has its permissions on the next request, and no set of its own any more.
@@ -61,6 +63,7 @@ async def get_permissions(work: UnitOfWork, user_id: str | None = None) -> Permi
     return PermissionSet(user.id, user.role, words_of(held, user.permission_words or ()))
 
 
+@audited("user.set_permissions", id="user_id")
 @requires(Permission.RIGHTS_WRITE)
 async def set_permissions(work: UnitOfWork, user_id: str, permissions: Words) -> PermissionSet:
     """Give a user a set of words of its own, in place of whatever words cover in its role; names such as `orders:read` are words too.

@@ -101,7 +101,7 @@ class User(Base):
     permission_words: Mapped[list[Any] | None]
     is_superuser: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
-    password_hash: Mapped[str]
+    password_hash: Mapped[str] = mapped_column(info={"secret": True})
     email_verified_at: Mapped[datetime | None]
     last_login_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -164,7 +164,7 @@ class MailedToken(Base):
     """A single-use token sent by mail, kept only as a digest; `purpose` is `verify_email` or `reset_password`."""
 
     __tablename__ = "mailed_tokens"
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True, info={"secret": True})
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     purpose: Mapped[str] = mapped_column(String(20))
     created_at: Mapped[datetime]

@@ -7,6 +7,7 @@ from sqlalchemy import Select, select
 
 from domain.accounts.models import Session
 from domain.accounts.sessions import revoke_sessions
+from domain.audit.recording import audited
 from domain.kernel.errors import NotFound
 from domain.kernel.permissions import Permission, requires, requires_session
 from domain.runtime.keyset import KeysetPage, PageRequest, keyset_page
@@ -42,6 +43,7 @@ async def list_sessions(work: UnitOfWork, limit: Limit = DEFAULT_LIMIT, offset: 
     return Page([_shown(work, row) for row in found.items], found.total)
 
 
+@audited("session.revoke", id="session_id")
 @requires_session
 async def revoke_session(work: UnitOfWork, session_id: str) -> None:
     """End one of the caller's sessions: its tokens fail from now on, its sockets close. Raises NOT_FOUND, also once it has ended."""
@@ -50,6 +52,7 @@ async def revoke_session(work: UnitOfWork, session_id: str) -> None:
     await revoke_sessions(work, work.caller.id, "revoked", only=session_id)
 
 
+@audited("session.revoke_others", id="caller.session_id")
 @requires_session
 async def revoke_other_sessions(work: UnitOfWork) -> int:
     """End all of the caller's sessions but the one that asks, and return how many."""

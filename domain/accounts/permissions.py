@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from domain.accounts.guard import keeping_an_admin, ring
 from domain.accounts.models import PermissionRow, RolePermission, User
 from domain.accounts.roles import Description
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import requires_superuser
@@ -56,6 +57,7 @@ async def get_permission(work: UnitOfWork, permission_id: str) -> PermissionRow:
     return await _find_permission(work, permission_id)
 
 
+@audited("permission.create", id="result.id")
 @requires_superuser
 async def create_permission(work: UnitOfWork, body: NewPermission) -> PermissionRow:
     """Make a permission; no service of this server asks for it, so that it binds only programs that read it.
@@ -79,6 +81,7 @@ async def create_permission(work: UnitOfWork, body: NewPermission) -> Permission
     return row
 
 
+@audited("permission.update", id="permission_id")
 @requires_superuser
 async def update_permission(work: UnitOfWork, permission_id: str, body: PermissionChanges) -> PermissionRow:
     """Describe a permission in other words. Raises NOT_FOUND, VALIDATION_ERROR."""
@@ -88,6 +91,7 @@ async def update_permission(work: UnitOfWork, permission_id: str, body: Permissi
     return row
 
 
+@audited("permission.delete", id="permission_id")
 @requires_superuser
 async def delete_permission(work: UnitOfWork, permission_id: str) -> None:
     """Delete a permission: at once nobody has it but superusers, who need none. Raises NOT_FOUND, LAST_ADMIN."""

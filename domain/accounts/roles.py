@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.accounts.guard import keeping_an_admin, ring
 from domain.accounts.models import PermissionRow, Role, RolePermission, User
-from domain.accounts.rights import NAME, PROTECTED_ROLES
+from domain.accounts.rights import NAME, PROTECTED_ROLES, permissions_of_role
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import requires_superuser
@@ -71,6 +72,7 @@ async def get_role(work: UnitOfWork, role_id: str) -> RoleRecord:
     return await _record(work, await _find_role(work, role_id))
 
 
+@audited("role.create", id="result.role.id")
 @requires_superuser
 async def create_role(work: UnitOfWork, body: NewRole) -> RoleRecord:
     """Make a role. Raises ROLE_NAME_TAKEN, UNKNOWN_PERMISSION, VALIDATION_ERROR."""
@@ -84,6 +86,7 @@ async def create_role(work: UnitOfWork, body: NewRole) -> RoleRecord:
     return RoleRecord(role, [row.id for row in found])
 
 
+@audited("role.update", id="role_id")
 @requires_superuser
 async def update_role(work: UnitOfWork, role_id: str, body: RoleChanges) -> RoleRecord:
     """Change a role; its members have the new permissions on their next request, and their sockets within five seconds.
@@ -103,12 +106,15 @@ async def update_role(work: UnitOfWork, role_id: str, body: RoleChanges) -> Role
         await _flush(work, role.name)
         if body.permissions is not None:
             found = await _permissions_named(work, body.permissions)
+            had = await permissions_of_role(work, role.id)
+            entry_of(work).add(permissions_before=sorted(had), permissions_after=sorted(f"{row.resource}:{row.action}" for row in found))
             await work.session.execute(delete(RolePermission).where(RolePermission.role_id == role.id))
             _link(work, role, found)
         await ring(work, User.role_id == role.id)
     return await _record(work, role)
 
 
+@audited("role.delete", id="role_id")
 @requires_superuser
 async def delete_role(work: UnitOfWork, role_id: str) -> None:
     """Delete a role: its members may do nothing until they are given another. Raises NOT_FOUND, ROLE_PROTECTED, LAST_ADMIN."""

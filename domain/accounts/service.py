@@ -24,13 +24,22 @@ from domain.accounts.profile import (
 )
 from domain.accounts.rights import ADMIN_ROLE, DEFAULT_ROLE, permissions_of_role, role_named
 from domain.accounts.sessions import Tokens
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
-from domain.kernel.permissions import Permission, check_may_grant, requires, requires_session
+from domain.kernel.permissions import Caller, Permission, check_may_grant, requires, requires_session
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
 log = structlog.get_logger()
+# What a refused log-in is put down to in the audit log, and never in an answer.
+LOG_IN_FAILURES = {
+    ErrorCode.INVALID_CREDENTIALS: "invalid_password",
+    ErrorCode.WRONG_PASSWORD: "invalid_password",
+    ErrorCode.TOO_MANY_ATTEMPTS: "account_locked",
+    ErrorCode.ACCOUNT_INACTIVE: "account_inactive",
+    ErrorCode.EMAIL_UNVERIFIED: "unverified",
+}
 
 # Filled by the composition: what every new account gets, in the transaction that makes it (a paper wallet, for instance).
 ON_REGISTERED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
@@ -38,6 +47,7 @@ ON_REGISTERED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
 ON_ACCOUNT_CLOSED: list[Callable[[UnitOfWork, User], Awaitable[None]]] = []
 
 
+@audited("user.register")
 async def register(
     operation: Operation,
     email: str,
@@ -80,11 +90,13 @@ async def register(
             check_may_grant(work.caller, await permissions_of_role(work, given.id))
         user.role_id = given.id
         await _insert(work, user)
+        _tell_of(work, user)
         if user.email_verified_at is None:
             work.enqueue("accounts.mail_verification_link", user_id=user.id)
     return user
 
 
+@audited("session.log_in", failures=LOG_IN_FAILURES)
 async def log_in(operation: Operation, email: str, password: str) -> Tokens:
     """Open a session.
 
@@ -95,12 +107,16 @@ async def log_in(operation: Operation, email: str, password: str) -> Tokens:
     await attempts.check(operation, Attempt.LOG_IN)
     parts = operation.use(AccountParts)
     email = email.strip().lower()
+    entry = entry_of(operation)
+    entry.add(email=email)
     async with operation.reading() as work:
-        await lockout.check(work, email)
         user = await links.live_user(work, email)
+        entry.about(user.id if user else None, "user")
+        await lockout.check(work, email)
     if not await parts.passwords.verify(user.password_hash if user else None, password) or user is None:
         async with operation.unit_of_work() as work:
             await lockout.count_failure(work, email)
+            entry.fail(ErrorCode.INVALID_CREDENTIALS, reason="invalid_password" if user else "user_not_found")
         raise DomainError(ErrorCode.INVALID_CREDENTIALS, "Incorrect email or password")
     fresh_hash = await parts.passwords.hash(password) if parts.passwords.needs_rehash(user.password_hash) else None
     async with operation.unit_of_work() as work:
@@ -117,6 +133,7 @@ async def log_in(operation: Operation, email: str, password: str) -> Tokens:
         return await sessions.open_session(work, user)
 
 
+@audited("session.refresh")
 async def refresh(operation: Operation, refresh_token: str) -> Tokens:
     """Exchange a refresh token for new tokens; the old one dies.
 
@@ -126,6 +143,7 @@ async def refresh(operation: Operation, refresh_token: str) -> Tokens:
     return await sessions.rotate(operation, refresh_token)
 
 
+@audited("session.log_out", id="caller.session_id")
 @requires_session
 async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
     """End the caller's session, or all of them: access and refresh tokens fail from now on, live sockets close."""
@@ -135,6 +153,7 @@ async def log_out(work: UnitOfWork, all_sessions: bool = False) -> None:
         await sessions.revoke_sessions(work, work.caller.id, "logout", only=work.caller.session_id)
 
 
+@audited("user.change_password", id="caller.user_id", failures=LOG_IN_FAILURES)
 @requires_session
 async def change_password(operation: Operation, current_password: str, new_password: str) -> User:
     """Set another password for the caller and end all other sessions; links to reset the old one are void.
@@ -148,6 +167,7 @@ async def change_password(operation: Operation, current_password: str, new_passw
     if not await passwords.verify(user.password_hash, current_password):
         async with operation.unit_of_work() as work:
             await lockout.count_failure(work, user.email)
+            entry_of(work).fail(ErrorCode.WRONG_PASSWORD, reason="invalid_password")
         raise _wrong_password()
     check_strength(new_password, user.email, "new_password")
     verified_hash, new_hash = user.password_hash, await passwords.hash(new_password)
@@ -168,6 +188,7 @@ async def get_me(work: UnitOfWork) -> User:
     return await _own_account(work)
 
 
+@audited("user.update", id="caller.user_id")
 @requires(Permission.PROFILE_WRITE, session=True)
 async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     """Change the caller's profile; fields that are None stay. Raises VALIDATION_ERROR."""
@@ -176,6 +197,7 @@ async def update_me(work: UnitOfWork, changes: ProfileChanges) -> User:
     return user
 
 
+@audited("user.delete", id="caller.user_id")
 @requires(Permission.PROFILE_WRITE, session=True)
 async def delete_me(work: UnitOfWork) -> User:
     """Delete the caller's account: its sessions end, its flows stop, its address is free again, what it did stays on record.
@@ -188,6 +210,7 @@ async def delete_me(work: UnitOfWork) -> User:
     return user
 
 
+@audited("user.verify_email")
 async def verify_email(operation: Operation, token: str) -> User:
     """Confirm the address that a link was mailed to; repeating it does no harm.
 
@@ -199,9 +222,11 @@ async def verify_email(operation: Operation, token: str) -> User:
         if link.used_at is None:
             await links.use_link(work, link)
         user.email_verified_at = user.email_verified_at or work.now
+        _tell_of(work, user)
         return user
 
 
+@audited("user.forgot_password")
 async def forgot_password(operation: Operation, email: str) -> None:
     """Have a link that sets a new password mailed to the address, if an account has it.
 
@@ -210,20 +235,25 @@ async def forgot_password(operation: Operation, email: str) -> None:
     """
     await attempts.check(operation, Attempt.ASK_FOR_LINK)
     email = normalized_email(email)
+    entry_of(operation).add(email=email)
     async with operation.unit_of_work() as work:
         work.enqueue("accounts.mail_reset_link", email=email)
 
 
+@audited("user.resend_verification")
 async def resend_verification(operation: Operation, email: str) -> None:
     """Have the link that confirms the address mailed once more, if an account with it still waits for that.
 
-    Whether one does is looked up by the worker: answer and time say nothing about it. Raises VALIDATION_ERROR.
+    Whether one does is looked up by the worker: answer and time say nothing about it. Raises VALIDATION_ERROR, RATE_LIMIT_EXCEEDED.
     """
+    await attempts.check(operation, Attempt.ASK_FOR_LINK)
     email = normalized_email(email)
+    entry_of(operation).add(email=email)
     async with operation.unit_of_work() as work:
         work.enqueue("accounts.mail_verification_again", email=email)
 
 
+@audited("user.reset_password")
 async def reset_password(operation: Operation, token: str, password: str) -> User:
     """Set a new password by the link from a mail, once, and end all sessions of the account.
 
@@ -243,6 +273,7 @@ async def reset_password(operation: Operation, token: str, password: str) -> Use
         user.updated_at = work.now
         user.email_verified_at = user.email_verified_at or work.now  # the mail was received
         await sessions.revoke_sessions(work, user.id, "password_reset")
+        _tell_of(work, user)
         return user
 
 
@@ -274,7 +305,7 @@ async def ensure_superuser(operation: Operation) -> User | None:
     try:
         async with operation.unit_of_work() as work:
             user.role_id = (await role_named(work, ADMIN_ROLE)).id
-            await _insert(work, user)
+            await _insert_superuser(work, user)
     except DomainError as error:
         if error.code is not ErrorCode.EMAIL_TAKEN:
             raise
@@ -318,6 +349,12 @@ def split_name(name: str) -> tuple[str, str]:
     return first, rest
 
 
+@audited("user.register", id="result.id")
+async def _insert_superuser(work: UnitOfWork, user: User) -> User:
+    await _insert(work, user)
+    return user
+
+
 async def _insert(work: UnitOfWork, user: User) -> None:
     work.session.add(user)
     try:
@@ -327,6 +364,14 @@ async def _insert(work: UnitOfWork, user: User) -> None:
     await work.session.refresh(user, ["role"])
     for give in ON_REGISTERED:
         await give(work, user)
+
+
+def _tell_of(work: UnitOfWork, user: User) -> None:
+    # Whoever has just shown to be this user is the actor; an administrator, or the system, acts under their own name.
+    entry = entry_of(work)
+    entry.about(user.id)
+    if entry.actor.user_id is None and not entry.actor.is_system:
+        entry.act_as(Caller(user_id=user.id, email=user.email, role=user.role))
 
 
 async def _own_account(work: UnitOfWork) -> User:

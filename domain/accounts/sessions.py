@@ -7,10 +7,13 @@ from typing import Literal
 from sqlalchemy import select, update
 
 from domain.accounts.models import RefreshToken, Session, User
-from domain.accounts.rights import rights_of
+from domain.accounts.rights import caller_from, rights_of
 from domain.accounts.tokens import Claims, InvalidToken, TokenKind, read, sign
+from domain.audit.recording import entry_of
+from domain.audit.vocabulary import Severity
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
+from domain.kernel.permissions import Caller
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
@@ -55,6 +58,9 @@ async def rotate(operation: Operation, refresh_token: str) -> Tokens:
     except InvalidToken:
         raise _refused() from None
     async with operation.unit_of_work() as work:
+        entry = entry_of(work)
+        entry.about(claims.session_id)
+        entry.act_as(Caller(user_id=claims.user_id, session_id=claims.session_id, role=claims.role))
         used = update(RefreshToken).where(RefreshToken.id == claims.token_id, RefreshToken.used_at.is_(None)).values(used_at=work.now)
         was_fresh = (await work.session.execute(used.returning(RefreshToken.id))).first() is not None
         if was_fresh:
@@ -62,7 +68,9 @@ async def rotate(operation: Operation, refresh_token: str) -> Tokens:
             found = (await work.session.execute(statement.where(Session.id == claims.session_id, User.id == claims.user_id))).first()
             if found and _is_live(*found):
                 return await _issue(work, *found)
+            entry.fail(ErrorCode.INVALID_REFRESH_TOKEN, reason="session_ended")
         else:
+            entry.fail(ErrorCode.INVALID_REFRESH_TOKEN, Severity.CRITICAL, reason="used_before")
             # Somebody holds a copy: whoever it is, thief or owner, has to log in again.
             await revoke_sessions(work, claims.user_id, "refresh_reuse", only=claims.session_id)
     raise _refused()
@@ -81,10 +89,19 @@ async def revoke_sessions(work: UnitOfWork, user_id: str, reason: RevokeReason, 
     ended = (await work.session.scalars(live.values(revoked_at=work.now, revoke_reason=reason).returning(Session.id))).all()
     for session_id in ended:
         work.wake(f"session:{session_id}")
+    if ended:
+        entry = entry_of(work)
+        entry.add(ended_sessions=list(ended))
+        if only is not None:
+            entry.change({"revoked_at": None, "revoke_reason": None}, {"revoked_at": work.now, "revoke_reason": reason})
     return len(ended)
 
 
 async def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:
+    rights = await rights_of(work, user.id)
+    entry = entry_of(work)
+    entry.about(session.id, "session")
+    entry.act_as(caller_from(user, rights, session.id))
     settings = work.operation.runtime.settings
     lifetimes: dict[TokenKind, timedelta] = {
         "access": timedelta(minutes=settings.access_token_minutes),
@@ -103,7 +120,7 @@ async def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:
         refresh_token=sign(refresh, secret),
         expires_in=int(lifetimes["access"].total_seconds()),
         user=user,
-        permissions=sorted((await rights_of(work, user.id)).permissions),
+        permissions=sorted(rights.permissions),
     )
 
 

@@ -2,29 +2,38 @@
 
 from sqlalchemy import select
 
+from domain.audit.recording import audited
 from domain.devices.events import device_offline, device_updated
 from domain.devices.keys import device_with_key
 from domain.devices.machine import DEVICE_MACHINE, DeviceTrigger
 from domain.devices.models import Device, DeviceStatus
 from domain.devices.rules import silence_allowed
 from domain.devices.service import locked_device
-from domain.kernel.permissions import Permission, check
+from domain.kernel.permissions import Permission, requires
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
 AT_ONCE = 100
 
 
+@audited("device.heartbeat", id="result.id")
+@requires(Permission.DEVICES_WRITE)
+async def report_alive(work: UnitOfWork, device_id: str) -> Device:
+    """Note a sign of life in the name of one of the caller's devices. Raises NOT_FOUND."""
+    found = await locked_device(work, device_id)
+    note_contact(work, found)
+    return found
+
+
+@audited("device.heartbeat", id="result.id")
 async def heartbeat(work: UnitOfWork, device_id: str, device_key: str | None = None) -> Device:
     """Note a sign of life, sent by the device itself with its key or by its owner with `devices:write`.
 
     Raises UNAUTHORIZED, FORBIDDEN, NOT_FOUND.
     """
-    if device_key is not None:
-        found = await device_with_key(work, device_id, device_key)
-    else:
-        check(work.caller, Permission.DEVICES_WRITE)
-        found = await locked_device(work, device_id)
+    if device_key is None:
+        return await report_alive(work, device_id)
+    found = await device_with_key(work, device_id, device_key)
     note_contact(work, found)
     return found
 

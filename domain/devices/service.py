@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from domain.audit.recording import audited
 from domain.devices.events import device_updated
 from domain.devices.keys import new_key
 from domain.devices.machine import DEVICE_MACHINE, DeviceTrigger
@@ -66,6 +67,7 @@ def devices_visible_to(caller: Caller) -> Select[Device]:
     return select(Device).where(Device.user_id == caller.id, Device.deleted_at.is_(None))
 
 
+@audited("device.register", id="result.device.id")
 @requires(Permission.DEVICES_WRITE)
 async def register_device(work: UnitOfWork, body: NewDevice) -> RegisteredDevice:
     """Register a device; it is offline until it is heard of. Raises DEVICE_EXISTS, VALIDATION_ERROR.
@@ -133,6 +135,7 @@ async def get_device(work: UnitOfWork, device_id: str) -> Device:
     return await find_device(work, device_id)
 
 
+@audited("device.update", id="result.id")
 @requires(Permission.DEVICES_WRITE)
 async def update_device(work: UnitOfWork, device_id: str, changes: DeviceChanges) -> Device:
     """Change a device. `status` takes it into maintenance or out of it: whether it is online then is what was observed.
@@ -155,6 +158,7 @@ async def update_device(work: UnitOfWork, device_id: str, changes: DeviceChanges
     return found
 
 
+@audited("device.rotate_key", id="result.device.id")
 @requires(Permission.DEVICES_WRITE)
 async def rotate_device_key(work: UnitOfWork, device_id: str) -> RegisteredDevice:
     """Give a device another key; the old one is void at once. Raises NOT_FOUND."""
@@ -164,6 +168,7 @@ async def rotate_device_key(work: UnitOfWork, device_id: str) -> RegisteredDevic
     return RegisteredDevice(found, key)
 
 
+@audited("device.delete", id="result.id")
 @requires(Permission.DEVICES_WRITE)
 async def delete_device(work: UnitOfWork, device_id: str) -> Device:
     """Remove a device: its key is void, its hardware id is free again, what it reported stays. Raises NOT_FOUND."""

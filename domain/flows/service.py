@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import Select, delete, select, update
 
 from domain.analysts.models import Conversation, Decision, Message, VoteRow
+from domain.audit.recording import audited, entry_of
 from domain.flows.config import FlowConfig, checked_config
 from domain.flows.models import (
     Execution,
@@ -86,6 +87,7 @@ def decisions_visible_to(caller: Caller) -> Select[Decision]:
     return select(Decision).where(Decision.user_id == caller.id)
 
 
+@audited("flow.create", id="result.id")
 @requires(Permission.FLOWS_WRITE)
 async def create_flow(work: UnitOfWork, body: NewFlow) -> Flow:
     """Create a flow, as a draft.
@@ -136,6 +138,7 @@ async def get_flow(work: UnitOfWork, flow_id: str) -> Flow:
     return await find_flow(work, flow_id)
 
 
+@audited("flow.update", id="flow_id")
 @requires(Permission.FLOWS_WRITE)
 async def update_flow(work: UnitOfWork, flow_id: str, body: FlowChanges) -> Flow:
     """Change a flow; a run under way keeps the settings it began with.
@@ -163,6 +166,7 @@ async def update_flow(work: UnitOfWork, flow_id: str, body: FlowChanges) -> Flow
     return flow
 
 
+@audited("flow.delete", id="flow_id")
 @requires(Permission.FLOWS_WRITE)
 async def delete_flow(work: UnitOfWork, flow_id: str) -> None:
     """Delete a flow; its runs, orders and positions stay. Raises FLOW_BUSY while a run is under way."""
@@ -193,6 +197,7 @@ async def get_execution(work: UnitOfWork, execution_id: str) -> ExecutionRecord:
     return ExecutionRecord(execution, (await steps_of(work, [execution.id]))[execution.id])
 
 
+@audited("execution.delete", id="execution_id")
 @requires(Permission.EXECUTIONS_DELETE)
 async def delete_execution(work: UnitOfWork, execution_id: str) -> None:
     """Delete a run and all that was said in it; its orders and positions stay. Raises EXECUTION_RUNNING while it is under way."""
@@ -202,6 +207,7 @@ async def delete_execution(work: UnitOfWork, execution_id: str) -> None:
     await _erase(work, [execution.id])
 
 
+@audited("execution.delete_all")
 @requires(Permission.EXECUTIONS_DELETE)
 async def delete_executions(work: UnitOfWork) -> None:
     """Delete all runs of the caller that have ended."""
@@ -258,6 +264,7 @@ async def _execution_page(work: UnitOfWork, query: Select[Execution], limit: int
 
 async def _erase(work: UnitOfWork, execution_ids: Sequence[str]) -> None:
     session = work.session
+    entry_of(work).add(deleted_executions=list(execution_ids))
     for some in batched(execution_ids, ERASED_AT_ONCE):
         conversations = select(Conversation.id).where(Conversation.execution_id.in_(some))
         await session.execute(delete(Message).where(Message.conversation_id.in_(conversations)))

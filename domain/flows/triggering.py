@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from domain.analysts.providers import ModelProvider, choose_provider
+from domain.audit.recording import audited
 from domain.flows.config import FlowConfig, config_of_run, panel_size
 from domain.flows.events import tell_queued
 from domain.flows.models import Execution, ExecutionStatus, ExecutionStep, Flow, FlowStatus, StepStatus
@@ -59,6 +60,7 @@ class TriggerOptions:
     order_size_usd_override: Amount | None = None
 
 
+@audited("flow.trigger", id="flow_id")
 @requires(Permission.FLOWS_RUN)
 async def trigger_flow(work: UnitOfWork, flow_id: str, body: TriggerOptions | None = None) -> ExecutionRecord:
     """Start one run of a flow, in whatever status the flow is; a worker carries it on.
@@ -77,6 +79,7 @@ async def trigger_flow(work: UnitOfWork, flow_id: str, body: TriggerOptions | No
     return await _begin(work, flow, execution_id, provider, options)
 
 
+@audited("flow.start", id="flow_id")
 @requires(Permission.FLOWS_RUN)
 async def start_flow(work: UnitOfWork, flow_id: str, body: StartOptions | None = None) -> Flow:
     """Make a flow active and run it again and again, the first time now; answers at once. Starting it twice makes no second loop.
@@ -99,6 +102,7 @@ async def start_flow(work: UnitOfWork, flow_id: str, body: StartOptions | None =
     return flow
 
 
+@audited("flow.stop", id="flow_id")
 @requires(Permission.FLOWS_RUN)
 async def stop_flow(work: UnitOfWork, flow_id: str) -> Flow:
     """Pause a flow and end its loop; a run under way is finished. Stopping a stopped flow changes nothing."""

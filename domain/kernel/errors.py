@@ -128,6 +128,7 @@ class DomainError(Exception):
     def __init__(self, code: ErrorCode, message: str, **details: object) -> None:
         super().__init__(message)
         self.code, self.message, self.details = code, message, details
+        self.attempt: object = None  # what was being tried, for the record of refusals
 
 
 class NotFound(DomainError):

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy import select
 
+from domain.audit.recording import audited
 from domain.kernel.permissions import Permission, requires
 from domain.notifications.kinds import DEFAULT_CHANNELS, Channel, NotificationKind
 from domain.notifications.models import Preference
@@ -47,6 +48,7 @@ async def get_preferences(work: UnitOfWork) -> Sequence[ChannelChoice]:
     return await _choices(work, work.caller.id)
 
 
+@audited("notification_preferences.update", id="caller.user_id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def update_preferences(work: UnitOfWork, body: PreferenceChanges) -> Sequence[ChannelChoice]:
     """Change on which ways the caller is told things, from the next notification on; return the choice for every kind."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from sqlalchemy import ColumnElement, Select, false, func, select, update
 
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller, Permission, requires
@@ -54,6 +55,7 @@ def notifications_visible_to(caller: Caller) -> Select[Notification]:
     return query if caller.is_system else query.where(Notification.user_id == caller.id)
 
 
+@audited("notification.create", id="result.id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def create_notification(work: UnitOfWork, body: NewNotification) -> Notification:
     """Write a notification to the caller, who sees it in the list whatever the preferences say. Raises VALIDATION_ERROR."""
@@ -105,6 +107,7 @@ async def get_notification(work: UnitOfWork, notification_id: str) -> Notificati
     return await find_notification(work, notification_id)
 
 
+@audited("notification.read", id="notification_id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def mark_read(work: UnitOfWork, notification_id: str) -> Notification:
     """Mark a notification as read; repeating it keeps the moment of the first time. Raises NOT_FOUND."""
@@ -114,6 +117,7 @@ async def mark_read(work: UnitOfWork, notification_id: str) -> Notification:
     return notification
 
 
+@audited("notification.read_all", id="caller.user_id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def mark_all_read(work: UnitOfWork) -> AllRead:
     """Mark all unread notifications of the caller as read; says how many those were."""
@@ -127,6 +131,7 @@ async def mark_all_read(work: UnitOfWork) -> AllRead:
     return AllRead(len(marked.all()))
 
 
+@audited("notification.delete", id="notification_id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def delete_notification(work: UnitOfWork, notification_id: str) -> None:
     """Take a notification off the list for good. Raises NOT_FOUND, also the second time."""

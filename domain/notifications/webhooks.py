@@ -8,6 +8,7 @@ from pydantic import Field
 from sqlalchemy import Select, func, select
 
 from domain.accounts.models import User
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller, Permission, requires
@@ -67,6 +68,7 @@ def webhooks_visible_to(caller: Caller) -> Select[Webhook]:
     return query if caller.is_system else query.where(Webhook.user_id == caller.id)
 
 
+@audited("webhook.create")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def create_webhook(operation: Operation, body: NewWebhook) -> WebhookWithSecret:
     """Have the caller's notifications sent to a URL, from the next one on.
@@ -86,6 +88,7 @@ async def create_webhook(operation: Operation, body: NewWebhook) -> WebhookWithS
         count = await work.session.scalar(select(func.count()).select_from(webhooks_visible_to(work.caller).subquery())) or 0
         if count >= MAX_WEBHOOKS:
             raise DomainError(ErrorCode.WEBHOOK_LIMIT_REACHED, f"There are {MAX_WEBHOOKS} webhooks, which is the most", limit=MAX_WEBHOOKS)
+        entry_of(work).about(webhook.id)
         webhook.secret, webhook.created_at = ring.seal(secret, user_id, webhook.id), work.now
         work.session.add(webhook)
     return WebhookWithSecret(webhook, secret)
@@ -110,6 +113,7 @@ async def get_webhook(work: UnitOfWork, webhook_id: str) -> Webhook:
     return await find_webhook(work, webhook_id)
 
 
+@audited("webhook.update", id="webhook_id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def update_webhook(operation: Operation, webhook_id: str, body: WebhookChanges) -> Webhook:
     """Change a webhook; what is still to be sent goes to its new URL, and is given up when it is switched off.
@@ -132,6 +136,7 @@ async def update_webhook(operation: Operation, webhook_id: str, body: WebhookCha
     return webhook
 
 
+@audited("webhook.rotate_secret", id="webhook_id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def rotate_webhook_secret(work: UnitOfWork, webhook_id: str) -> WebhookWithSecret:
     """Give a webhook another secret, with which every attempt from now on is signed. Raises NOT_FOUND."""
@@ -142,6 +147,7 @@ async def rotate_webhook_secret(work: UnitOfWork, webhook_id: str) -> WebhookWit
     return WebhookWithSecret(webhook, secret)
 
 
+@audited("webhook.delete", id="webhook_id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def delete_webhook(work: UnitOfWork, webhook_id: str) -> None:
     """Send nothing more to a webhook, and forget its secret. Raises NOT_FOUND, also the second time."""
@@ -150,6 +156,7 @@ async def delete_webhook(work: UnitOfWork, webhook_id: str) -> None:
     await cancel_pending(work, webhook.id)
 
 
+@audited("webhook.test", id="webhook_id")
 @requires(Permission.NOTIFICATIONS_WRITE)
 async def test_webhook(work: UnitOfWork, webhook_id: str) -> WebhookDelivery:
     """Have a message of the type `webhook.test` sent once, also to a webhook that is switched off; its delivery tells how it went.

@@ -8,6 +8,7 @@ from pydantic import Field
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.money import exact, round_to_step, trimmed
@@ -80,6 +81,7 @@ def live_plans() -> Select[Plan]:
     return select(Plan).where(Plan.deleted_at.is_(None))
 
 
+@audited("plan.create", id="result.id")
 @requires(Permission.PLANS_WRITE)
 async def create_plan(work: UnitOfWork, body: NewPlan) -> Plan:
     """Offer a new plan. Raises PLAN_NAME_TAKEN, VALIDATION_ERROR, IDEMPOTENCY_CONFLICT."""
@@ -112,6 +114,7 @@ async def get_plan(work: UnitOfWork, plan_id: str) -> Plan:
     return await find_plan(work, plan_id)
 
 
+@audited("plan.update", id="plan_id")
 @requires(Permission.PLANS_WRITE)
 async def update_plan(work: UnitOfWork, plan_id: str, body: PlanChanges) -> Plan:
     """Change a plan; new limits bind its subscribers at once. Raises NOT_FOUND, PLAN_NAME_TAKEN, VALIDATION_ERROR."""
@@ -127,6 +130,7 @@ async def update_plan(work: UnitOfWork, plan_id: str, body: PlanChanges) -> Plan
     return plan
 
 
+@audited("plan.delete", id="plan_id")
 @requires(Permission.PLANS_WRITE)
 async def delete_plan(work: UnitOfWork, plan_id: str) -> None:
     """Take a plan off the list; its subscriptions run to their end and are not renewed. Raises NOT_FOUND."""

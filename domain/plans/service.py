@@ -8,6 +8,7 @@ from pydantic import Field
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller, Permission, requires
@@ -62,6 +63,7 @@ def subscriptions_visible_to(caller: Caller) -> Select[Subscription]:
     return query if caller.is_system else query.where(Subscription.user_id == caller.id)
 
 
+@audited("subscription.create", id="result.id")
 @requires(Permission.USER_PLANS_WRITE)
 async def create_subscription(work: UnitOfWork, body: NewSubscription) -> Subscription:
     """Subscribe the caller to a plan, from now on for 30 or 365 days, or for the days of the plan's trial.
@@ -128,6 +130,7 @@ async def get_subscription(work: UnitOfWork, subscription_id: str) -> Subscripti
     return await find_subscription(work, subscription_id)
 
 
+@audited("subscription.update", id="subscription_id")
 @requires(Permission.USER_PLANS_WRITE)
 async def update_subscription(work: UnitOfWork, subscription_id: str, body: SubscriptionChanges) -> Subscription:
     """Change how a subscription is paid and whether it goes on by itself.
@@ -146,6 +149,7 @@ async def update_subscription(work: UnitOfWork, subscription_id: str, body: Subs
     return subscription
 
 
+@audited("subscription.cancel", id="subscription_id")
 @requires(Permission.USER_PLANS_WRITE)
 async def cancel_subscription(work: UnitOfWork, subscription_id: str) -> Subscription:
     """End a subscription at once. Raises NOT_FOUND, INVALID_SUBSCRIPTION_STATE if it has ended already."""
@@ -159,6 +163,7 @@ async def cancel_subscription(work: UnitOfWork, subscription_id: str) -> Subscri
     return subscription
 
 
+@audited("subscription.renew", id="subscription_id")
 @requires(Permission.USER_PLANS_WRITE)
 async def renew_subscription(work: UnitOfWork, subscription_id: str) -> Subscription:
     """Give a subscription one more period; one that has ended runs again from now on. The same idempotency key gives no second one.

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import Select, func, select
 
 from domain.accounts.models import User
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.money import exact
@@ -45,6 +46,7 @@ def price_alerts_visible_to(caller: Caller) -> Select[PriceAlert]:
     return select(PriceAlert).where(PriceAlert.user_id == caller.id)
 
 
+@audited("price_alert.create")
 @requires(Permission.PRICE_ALERTS_WRITE)
 async def create_price_alert(operation: Operation, body: NewPriceAlert) -> PriceAlert:
     """Wait for a price; a condition that holds already fires at once.
@@ -75,6 +77,7 @@ async def create_price_alert(operation: Operation, body: NewPriceAlert) -> Price
         )
         if earlier := await claim(work, fingerprint, alert.id):
             return await find_price_alert(work, earlier)
+        entry_of(work).about(alert.id)
         if alert.is_active:
             await _check_room(work)
         work.session.add(alert)
@@ -83,6 +86,7 @@ async def create_price_alert(operation: Operation, body: NewPriceAlert) -> Price
     return alert
 
 
+@audited("price_alert.switch", id="price_alert_id")
 @requires(Permission.PRICE_ALERTS_WRITE)
 async def switch_price_alert(operation: Operation, price_alert_id: str, is_active: bool) -> PriceAlert:
     """Switch an alert off, or on again: then it waits anew, from the price of now, and one that has fired may fire once more.
@@ -106,6 +110,7 @@ async def switch_price_alert(operation: Operation, price_alert_id: str, is_activ
     return alert
 
 
+@audited("price_alert.delete", id="price_alert_id")
 @requires(Permission.PRICE_ALERTS_WRITE)
 async def delete_price_alert(work: UnitOfWork, price_alert_id: str) -> None:
     """Delete an alert, fired or not. Raises NOT_FOUND."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller, Permission, requires
@@ -23,6 +24,7 @@ def risk_rules_visible_to(caller: Caller) -> Select[RiskRule]:
     return query if caller.is_system else query.where(RiskRule.user_id == caller.id)
 
 
+@audited("risk_rule.create", id="result.id")
 @requires(Permission.RISK_RULES_WRITE)
 async def create_rule(
     work: UnitOfWork,
@@ -65,6 +67,7 @@ async def get_rule(work: UnitOfWork, rule_id: str) -> RiskRule:
     return await _rule(work, rule_id)
 
 
+@audited("risk_rule.update", id="rule_id")
 @requires(Permission.RISK_RULES_WRITE)
 async def update_rule(
     work: UnitOfWork,
@@ -89,6 +92,7 @@ async def update_rule(
     return rule
 
 
+@audited("risk_rule.delete", id="rule_id")
 @requires(Permission.RISK_RULES_WRITE)
 async def delete_rule(work: UnitOfWork, rule_id: str) -> None:
     """Remove a rule for good; its past verdicts stay. Raises NotFound."""

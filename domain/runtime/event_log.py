@@ -118,7 +118,7 @@ def current_transaction(session: AsyncSession) -> Any:
 async def head(session: AsyncSession) -> Cursor:
     """Return the cursor behind which nothing that is committed now can still appear."""
     if session.get_bind().dialect.name == "postgresql":
-        return Cursor(await _horizon(session) - 1, LAST_IN_TRANSACTION)
+        return Cursor(await horizon(session) - 1, LAST_IN_TRANSACTION)
     pruned = await session.scalar(select(EventLogState.pruned_seq)) or 0
     return Cursor(0, await session.scalar(select(func.max(EventRow.seq))) or pruned)
 
@@ -140,7 +140,7 @@ async def read(session: AsyncSession, interest: Interest, after: Cursor, limit: 
         ),
     )
     if session.get_bind().dialect.name == "postgresql":
-        query = query.where(EventRow.transaction_id < await _horizon(session))
+        query = query.where(EventRow.transaction_id < await horizon(session))
     rows: Sequence[EventRow] = (await session.scalars(query.order_by(EventRow.transaction_id, EventRow.seq).limit(limit))).all()
     return [_stored(row) for row in rows]
 
@@ -181,7 +181,8 @@ async def prune(session: AsyncSession, now: datetime, keep_days: int) -> int:
     return int(getattr(gone, "rowcount", 0))
 
 
-async def _horizon(session: AsyncSession) -> int:
+async def horizon(session: AsyncSession) -> int:
+    """Return PostgreSQL's oldest running transaction: whatever a lower one wrote is there for good, and nothing more will come of it."""
     return int(await session.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) or 0)
 
 

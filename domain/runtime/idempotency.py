@@ -72,7 +72,10 @@ async def answered(work: "UnitOfWork", fingerprint: str) -> str | None:
     earlier = await work.session.scalar(select(IdempotencyKey).where(*mine, IdempotencyKey.created_at >= work.now - KEPT))
     if earlier is not None and earlier.fingerprint != fingerprint:
         raise DomainError(ErrorCode.IDEMPOTENCY_CONFLICT, "This idempotency key was used for another request")
-    return None if earlier is None else earlier.result_id
+    if earlier is None:
+        return None
+    work.forgo_record()
+    return earlier.result_id
 
 
 async def prune_keys(work: "UnitOfWork") -> None:

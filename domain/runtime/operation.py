@@ -7,6 +7,7 @@ from domain.kernel.clock import Clock
 from domain.kernel.permissions import Caller
 
 if TYPE_CHECKING:
+    from domain.runtime.recorder import Recorder
     from domain.runtime.runtime import Runtime
     from domain.runtime.unit_of_work import UnitOfWork
 
@@ -26,6 +27,7 @@ class Operation:
     ip: str | None = None
     user_agent: str | None = None
     idempotency_key: str | None = None
+    recorder: "Recorder | None" = None  # follows the service that runs, and is written with its first change
 
     @property
     def clock(self) -> Clock:
@@ -45,3 +47,7 @@ class Operation:
 
     def on_behalf_of(self, caller: Caller) -> "Operation":
         return replace(self, caller=caller)
+
+    def unrecorded(self) -> "Operation":
+        """Return the operation for work that is not what the service was asked for, such as looking up what became of an order."""
+        return replace(self, recorder=None)

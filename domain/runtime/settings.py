@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     encryption_keys: SecretStr = Field(
         SecretStr(""), description="name:key, …: base64 keys of 32 bytes for stored secrets, the newest first; default: from SECRET_KEY"
     )
+    earlier_secret_keys: SecretStr | None = Field(
+        None, description="comma list of the values that SECRET_KEY had before, so that verify-audit can check what they sealed"
+    )
     admin_email: str | None = Field(None, description="with ADMIN_PASSWORD: the superuser made at first start")
     admin_password: SecretStr | None = Field(None, description="see ADMIN_EMAIL")
     access_token_minutes: int = Field(30, ge=1, le=1440, description="life of an access token")

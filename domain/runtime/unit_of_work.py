@@ -11,6 +11,7 @@ from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller
 from domain.runtime.event_log import EventRow, current_transaction
 from domain.runtime.outbox import JobMessage, OutboxJob, message_of
+from domain.runtime.recorder import Recorder
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -32,6 +33,9 @@ class UnitOfWork:
         self._events: list[Event] = []
         self._jobs: list[OutboxJob] = []
         self._topics: set[str] = set()
+        # of the service that is at work now; None between services
+        self.recorder: Recorder | None = operation.recorder
+        self._records: list[Recorder] = []
 
     @property
     def caller(self) -> Caller:
@@ -65,8 +69,25 @@ class UnitOfWork:
             )
         )
 
+    def keep(self, record: Recorder) -> None:
+        """Have the record of a service that has succeeded written with this transaction."""
+        self._records.append(record)
+
+    def forgo_record(self) -> None:
+        """Leave no record of the service that runs: it answers with what an earlier, equal request made."""
+        if self.recorder is not None:
+            self.recorder.forgo()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are events or jobs to be written with the change."""
+        return bool(self._events or self._jobs or self._topics)
+
     async def __aenter__(self) -> Self:
         self.session = await self._opening.__aenter__()
+        if self._writes and self.recorder is not None:
+            self.recorder.watch(self)
+            self.keep(self.recorder)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -90,7 +111,11 @@ class UnitOfWork:
             self._topics.add(event.user_id)
         self.session.add_all(self._jobs)
         messages = [message_of(job) for job in self._jobs if job.dispatched_at is not None]
+        for record in self._records:
+            await record.write(self)
         await self.session.commit()
+        for record in self._records:
+            record.committed()
         return messages
 
     async def _react(self) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from sqlalchemy import Select, select
 
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller, Permission, check, requires
@@ -39,6 +40,7 @@ def alerts_visible_to(caller: Caller) -> Select[SecurityAlert]:
     return query if caller.may(Permission.SECURITY_ALERTS_READ) else query.where(SecurityAlert.user_id == caller.id)
 
 
+@audited("security_alert.create", id="result.id")
 @requires(Permission.PROFILE_READ)
 async def create_alert(work: UnitOfWork, body: NewAlert) -> SecurityAlert:
     """Raise an alert about the caller's own account. Raises VALIDATION_ERROR for details that are too large."""
@@ -87,6 +89,7 @@ async def get_alert(work: UnitOfWork, alert_id: str) -> SecurityAlert:
     return await _found(work, alerts_visible_to(work.caller), alert_id)
 
 
+@audited("security_alert.acknowledge", id="alert_id")
 @requires(Permission.PROFILE_WRITE)
 async def acknowledge_alert(work: UnitOfWork, alert_id: str) -> SecurityAlert:
     """Say that an alert was seen; saying it again changes nothing. Others' alerts need `security_alerts:write`.
@@ -101,6 +104,7 @@ async def acknowledge_alert(work: UnitOfWork, alert_id: str) -> SecurityAlert:
     return alert
 
 
+@audited("security_alert.resolve", id="alert_id")
 @requires(Permission.PROFILE_WRITE)
 async def resolve_alert(work: UnitOfWork, alert_id: str) -> SecurityAlert:
     """Say that an alert is done with; saying it again changes nothing. Others' alerts need `security_alerts:write`.

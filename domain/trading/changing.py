@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Permission, requires
 from domain.runtime.operation import Operation
@@ -27,6 +28,7 @@ class OrderChanges:
     stated: Mapping[str, Any] = field(default_factory=dict)
 
 
+@audited("order.cancel", id="order_id")
 @requires(Permission.ORDERS_WRITE)
 async def cancel_order(operation: Operation, order_id: str) -> OrderRecord:
     """Cancel an order that its venue has not heard of yet; one whose fate is unknown is looked up first.
@@ -43,6 +45,7 @@ async def cancel_order(operation: Operation, order_id: str) -> OrderRecord:
     raise _unchangeable(await _settled(operation, order), "be cancelled")
 
 
+@audited("order.amend", id="order_id")
 @requires(Permission.ORDERS_WRITE)
 async def amend_order(operation: Operation, order_id: str, changes: OrderChanges) -> OrderRecord:
     """Change a resting order. Market orders, the only ones that the venues of this version take, never rest: they are refused.
@@ -60,7 +63,7 @@ async def amend_order(operation: Operation, order_id: str, changes: OrderChanges
 
 
 async def _settled(operation: Operation, order: Order) -> Order:
-    return order if order.status in TERMINAL else await send(operation, order.id)
+    return order if order.status in TERMINAL else await send(operation.unrecorded(), order.id)
 
 
 def _unchangeable(order: Order, what: str) -> DomainError:

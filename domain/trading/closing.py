@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.permissions import Caller, Permission, requires
 from domain.market.candles import Tick
@@ -46,6 +47,7 @@ async def find_position(work: UnitOfWork, position_id: str) -> Position:
     return position
 
 
+@audited("position.close", id="position_id")
 @requires(Permission.POSITIONS_WRITE)
 async def close_position(operation: Operation, position_id: str, reason: OrderPurpose = OrderPurpose.MANUAL_CLOSE) -> PositionClosed:
     """Close a whole position at the market.
@@ -96,12 +98,14 @@ async def exit_position(operation: Operation, position_id: str, purpose: OrderPu
         return await find_position(work, position_id)
 
 
+@audited("position.close")
 async def write_exit(work: UnitOfWork, position: Position, purpose: OrderPurpose, tick: Tick, *, execution_id: str | None = None) -> Order:
     """Write the order that closes a position and mark the position as being closed; of many who try at once, one succeeds.
 
     Call it under the wallets' lock, with the position as it stands there. The client order id follows from the position and the
     number of the attempt. What other orders under way are about to close is left to them. Raises INVALID_POSITION_STATE.
     """
+    entry_of(work).about(position.id)
     check_open(position)
     standings = await standings_of(work, await lock_wallet(work, position.wallet_id), tick.price, position.symbol)
     held = standings[position.symbol].books.get(position.book, ZERO) * position.side.sign

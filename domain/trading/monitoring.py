@@ -9,6 +9,7 @@ from enum import Enum
 import structlog
 from sqlalchemy import select
 
+from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import exact
 from domain.kernel.permissions import Permission, requires
@@ -72,6 +73,7 @@ async def monitor_positions(operation: Operation) -> list[str]:
     return exits
 
 
+@audited("position.monitor", id="position_id")
 @requires(Permission.POSITIONS_WRITE)
 async def monitor_position(operation: Operation, position_id: str) -> PositionMonitored:
     """Price one position now, and fire its stop or target if it is reached; no price is an answer, not an error. Raises NotFound."""
@@ -98,6 +100,7 @@ async def monitor_position(operation: Operation, position_id: str) -> PositionMo
     )
 
 
+@audited("position.update", id="position_id")
 @requires(Permission.POSITIONS_WRITE)
 async def update_position(
     operation: Operation,

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
+from domain.audit.recording import audited, entry_of
 from domain.exchanges.venue import Venues
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
@@ -85,6 +86,7 @@ class RiskRefused(DomainError):
         self.verdicts = [verdict for verdict in verdicts if not verdict.passed]
 
 
+@audited("order.create")
 @requires(Permission.ORDERS_WRITE)
 async def place_order(operation: Operation, request: OrderRequest) -> Order:
     """Place an order in the caller's name and return it as the venue left it.
@@ -115,10 +117,12 @@ async def place_order(operation: Operation, request: OrderRequest) -> Order:
     except RiskRefused as refused:
         async with operation.unit_of_work() as work:
             await store_verdicts(work, work.caller.id, refused.verdicts, execution_id=request.execution_id)
+            entry_of(work).fail(refused.code, violations=refused.details["violations"])
         raise
     return await send(operation, earlier or order_id)
 
 
+@audited("order.create", id="result.id")
 async def write_intent(
     work: UnitOfWork, request: OrderRequest, tick: Tick, *, user_id: str | None = None, order_id: str | None = None
 ) -> Order:
@@ -132,12 +136,15 @@ async def write_intent(
     IDEMPOTENCY_CONFLICT.
     """
     owner = user_id or work.caller.id
+    entry = entry_of(work)
+    entry.act_for(owner)
     check_shape(request)
     instrument = find_instrument(request.symbol)
     quantity, price = trimmed(request.quantity), tick.price
     await lock_wallets_of(work, owner)
     twin = await _twin(work, owner, request.client_order_id)
     if twin is not None:
+        work.forgo_record()
         return _same(twin, request, instrument)
     # What is left of a position must be closable, however small, large or crooked.
     if not request.reduce_only:
@@ -192,6 +199,8 @@ async def write_intent(
         attempts=0,
         created_at=work.now,
     )
+    if entry.object_type == "order":
+        entry.about(order.id)
     work.session.add(order)
     await work.session.flush()
     work.session.add(
@@ -317,7 +326,10 @@ async def _written_before(operation: Operation, request: OrderRequest, fingerpri
         if operation.idempotency_key is not None:
             return await answered(work, fingerprint)
         twin = await _twin(work, operation.caller.id, request.client_order_id)
-        return _same(twin, request, find_instrument(request.symbol)).id if twin else None
+        if twin is None:
+            return None
+        work.forgo_record()
+        return _same(twin, request, find_instrument(request.symbol)).id
 
 
 async def _twin(work: UnitOfWork, user_id: str, client_order_id: str | None) -> Order | None:

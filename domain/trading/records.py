@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.audit.recording import audited
 from domain.kernel.permissions import Permission, requires
 from domain.market.candles import Ticker
 from domain.market.instruments import find_instrument
@@ -52,6 +53,7 @@ async def records_of(work: UnitOfWork, orders: Sequence[Order]) -> list[OrderRec
     return [OrderRecord(order, fills[order.id], transitions[order.id]) for order in orders]
 
 
+@audited("order.create")
 @requires(Permission.ORDERS_WRITE)
 async def place_and_read(operation: Operation, request: OrderRequest) -> OrderRecord:
     """Place an order and return it as it then stands, with its fills.

@@ -1,6 +1,7 @@
 """Prepares and runs GraphQL operations, the same for HTTP, server-sent events and sockets."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import isawaitable
@@ -24,9 +25,11 @@ from strawberry.schema.schema import validate_document
 
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.plans.allowances import give_back, spend
+from domain.runtime.operation import Operation
 from domain.runtime.rate_limits import Draw
 from domain.runtime.settings import Settings
 from resolvers.graphql_door.cost import CostModel, PricedOperation
+from resolvers.graphql_door.errors import note_refusals
 from resolvers.graphql_door.limits import Limits, check_limits
 from schema.context import GraphQLContext
 
@@ -125,7 +128,9 @@ class Engine:
             executor_class=self._executor,
             max_coercion_errors=MAX_COERCION_ERRORS,
         )
-        return await result if isawaitable(result) else result
+        executed = await result if isawaitable(result) else result
+        await note_refusals(context.operation, executed.errors or ())
+        return executed
 
     async def subscribe(self, operation: Prepared, context: GraphQLContext) -> AsyncIterator[ExecutionResult]:
         """Return the answers of a subscription as they come. Raises Refused; iterating raises whatever ends the stream.
@@ -144,8 +149,9 @@ class Engine:
         )
         stream = await result if isawaitable(result) else result
         if isinstance(stream, ExecutionResult):
+            await note_refusals(context.operation, stream.errors or ())
             raise Refused(*(stream.errors or ()))
-        return stream
+        return _noting(stream, context.operation)
 
     def _check(self, query: str) -> tuple[DocumentNode | None, Mapping[str | None, PricedOperation], tuple[Exception, ...]]:
         try:
@@ -174,6 +180,17 @@ def cost_of(requested: int, actual: int, left: Draw) -> dict[str, int]:
         "remaining": left.remaining,
         "restorePerSecond": bucket.restored_per_second,
     }
+
+
+async def _noting(stream: AsyncIterator[ExecutionResult], operation: Operation) -> AsyncIterator[ExecutionResult]:
+    async with aclosing(stream):  # type: ignore[type-var]
+        try:
+            async for result in stream:
+                await note_refusals(operation, result.errors or ())
+                yield result
+        except DomainError as refusal:
+            await note_refusals(operation, [refusal])
+            raise
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

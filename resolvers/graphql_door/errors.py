@@ -11,9 +11,11 @@ import orjson
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
+from domain.audit.recording import note_refusal
 from domain.kernel.clock import to_wire
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import plain
+from domain.runtime.operation import Operation
 
 log = structlog.get_logger()
 _QUOTED_INPUT = re.compile(r"(?:, found|(?<=non string value)): .*", re.DOTALL)
@@ -23,6 +25,13 @@ _MAX_MESSAGE = 500
 def wire_errors(errors: Iterable[Exception], request_id: str) -> list[dict[str, Any]]:
     """Return errors as clients get them; an unexpected one is logged, once, and shown as INTERNAL_ERROR."""
     return [_wire_error(error if isinstance(error, GraphQLError) else _unlocated(error), request_id) for error in errors]
+
+
+async def note_refusals(operation: Operation, errors: Iterable[Exception]) -> None:
+    """Have what was refused for want of a permission recorded: once, however many fields the one refusal has cost."""
+    causes = {id(cause): cause for cause in (_root_cause(error) if isinstance(error, GraphQLError) else error for error in errors)}
+    for cause in causes.values():
+        await note_refusal(operation, cause)
 
 
 def _unlocated(error: Exception) -> GraphQLError:

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from domain.analysts.conversations import ConversationRecord, find_conversation
+from domain.audit.recording import note_refusal
 from domain.flows.conversing import CONVERSATION_MESSAGE, CONVERSATION_SWARM_VOTE
 from domain.flows.service import get_execution
 from domain.kernel.errors import DomainError, ErrorCode
@@ -78,8 +79,12 @@ class ConversationSocket:
         execution_id = socket.path_params["execution_id"]
         interest = Interest(operation.caller.id, tuple(FRAME_TYPES), execution_id)
         after = Cursor.parse(socket.query_params["after"]) if "after" in socket.query_params else None
-        async with operation.reading() as work:
-            await get_execution(work, execution_id)
+        try:
+            async with operation.reading() as work:
+                await get_execution(work, execution_id)
+        except DomainError as refusal:
+            await note_refusal(operation, refusal)
+            raise
         if after is not None:
             await check_readable(operation, interest, after)
         frames = _from_now(operation, interest) if after is None else _since(operation, interest, after)

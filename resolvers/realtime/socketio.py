@@ -10,6 +10,7 @@ import structlog
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from domain.audit.recording import note_refusal
 from domain.flows.events import EXECUTION_UPDATED
 from domain.flows.service import get_execution
 from domain.kernel.errors import DomainError, ErrorCode
@@ -235,6 +236,7 @@ class SocketIODoor:
             await check(connection.operation, Traffic.FRAMES)
             return {"success": True, **await self._do(connection, name, arguments)}
         except DomainError as refusal:
+            await note_refusal(connection.operation, refusal)
             return _refused(refusal.code, refusal.message)
         except SocketGone:
             return None

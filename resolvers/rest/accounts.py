@@ -2,6 +2,7 @@
 
 from domain.accounts.assigning import PermissionSet, Words, set_permissions
 from domain.accounts.open_sessions import revoke_other_sessions, revoke_session
+from domain.audit.recording import carried_out_by
 from domain.kernel.permissions import Permission, requires, requires_session
 from domain.runtime.unit_of_work import UnitOfWork
 from schema.rest.accounts import RevokedView
@@ -9,6 +10,7 @@ from schema.rest.dialects import FieldError, InvalidInput
 from schema.rest.roles import PermissionsBody
 
 
+@carried_out_by(revoke_session, revoke_other_sessions)
 @requires_session
 async def revoke_sessions(work: UnitOfWork, session_id: str | None, all_others: bool) -> RevokedView:
     """End one of the caller's sessions, or all but the one that asks. Raises NOT_FOUND."""
@@ -18,6 +20,7 @@ async def revoke_sessions(work: UnitOfWork, session_id: str | None, all_others: 
     return RevokedView("Session revoked", 1)
 
 
+@carried_out_by(set_permissions)
 @requires(Permission.RIGHTS_WRITE)
 async def replace_permissions(work: UnitOfWork, body: PermissionsBody | Words, user_id: str | None = None) -> PermissionSet:
     """Replace what a user may do by a set of words: `{user_id, permissions}`, or `?user_id=` with the bare array.

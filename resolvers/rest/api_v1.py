@@ -19,6 +19,7 @@ from domain.trading import service as trading
 from domain.trading.closing import PositionClosed
 from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
+from resolvers.rest.audit import audit_entries
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.flows import trigger_and_wait
 from resolvers.rest.market import as_spelled
@@ -39,6 +40,7 @@ from schema.rest.accounts import (
     UserListItemView,
 )
 from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
+from schema.rest.audit import AuditEntryView
 from schema.rest.dialects import API_V1
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
 from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
@@ -262,6 +264,10 @@ WEBHOOKS = [
     Call("GET", "/webhooks/{webhook_id}/deliveries", webhooks.list_deliveries, list[DeliveryView]),
 ]
 
+AUDIT = [
+    Call("GET", "/audit", audit_entries, list[AuditEntryView]),
+]
+
 CALLS = [
     *AUTH,
     *USERS,
@@ -278,5 +284,6 @@ CALLS = [
     *NOTIFICATIONS,
     *WEBHOOKS,
     *CONVERSATIONS,
+    *AUDIT,
 ]
 API_V1_ROWS = bind(CALLS, API_V1)

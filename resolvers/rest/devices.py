@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from domain.audit.recording import carried_out_by
 from domain.devices import liveness, service
 from domain.devices.models import Device
 from domain.devices.service import DeviceChanges
@@ -12,6 +13,7 @@ from resolvers.rest.inputs import Header
 from schema.rest.devices import changed_field
 
 
+@carried_out_by(service.update_device)
 @requires(Permission.DEVICES_WRITE)
 async def update_device(work: UnitOfWork, device_id: str, changes: DeviceChanges, stated: dict[str, Any]) -> Device:
     """Change a device; fields that never change may be sent along as they are.
@@ -24,6 +26,7 @@ async def update_device(work: UnitOfWork, device_id: str, changes: DeviceChanges
     return await service.update_device(work, device_id, changes)
 
 
+@carried_out_by(liveness.heartbeat)
 async def heartbeat(work: UnitOfWork, device_id: str, device_key: Annotated[str | None, Header("X-Device-Key")] = None) -> Device:
     """Note a sign of life, by the device with its key in `X-Device-Key`, or by its owner. Raises UNAUTHORIZED, FORBIDDEN, NOT_FOUND."""
     return await liveness.heartbeat(work, device_id, device_key)

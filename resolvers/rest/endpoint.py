@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route, compile_path
 from starlette.types import Receive, Scope, Send
 
+from domain.audit.recording import note_refusal
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.plans.allowances import Traffic, admit
 from domain.runtime.logging import bind_request
@@ -143,7 +144,11 @@ class BoundCall:
     async def respond(self, request: Request, operation: Operation) -> Response:
         """Read the request, run the service in the caller's name, write the view; raises DomainError for every refusal."""
         arguments = await self._arguments(request, operation.runtime.settings.max_body_bytes)
-        result = await self._run(operation, arguments)
+        try:
+            result = await self._run(operation, arguments)
+        except DomainError as refusal:
+            await note_refusal(operation, refusal)
+            raise
         if isinstance(result, Response):
             return result
         answer = result if isinstance(result, Answer) else Answer(result)

@@ -3,6 +3,7 @@
 import re
 from typing import Annotated
 
+from domain.audit.recording import carried_out_by
 from domain.flows.service import ExecutionRecord
 from domain.flows.triggering import TriggerOptions, trigger_flow, wait_for_execution
 from domain.kernel.permissions import Permission, requires
@@ -10,6 +11,7 @@ from domain.runtime.operation import Operation
 from resolvers.rest.endpoint import Answer, Header
 
 
+@carried_out_by(trigger_flow)
 @requires(Permission.FLOWS_RUN)
 async def trigger_and_wait(
     operation: Operation, flow_id: str, body: TriggerOptions | None = None, prefer: Annotated[str | None, Header("Prefer")] = None

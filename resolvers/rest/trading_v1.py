@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from domain.audit.recording import carried_out_by
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Permission, requires
 from domain.runtime.operation import Operation
@@ -13,6 +14,7 @@ from domain.trading.records import MarkedPosition, OrderRecord
 from schema.rest.trading_v1 import TradeView, changed_field
 
 
+@carried_out_by(changing.amend_order)
 @requires(Permission.ORDERS_WRITE)
 async def amend_order(operation: Operation, order_id: str, changes: OrderChanges, stated: Mapping[str, Any]) -> OrderRecord:
     """Change the quantity or the prices of an order that can still be filled.

@@ -8,6 +8,7 @@ from domain.price_alerts import service as price_alerts
 from domain.security_alerts import service as security_alerts
 from domain.trading import changing, records
 from resolvers.rest.accounts import replace_permissions, revoke_sessions
+from resolvers.rest.audit import security_logs
 from resolvers.rest.devices import heartbeat, update_device
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.trading_v1 import amend_order, list_net_positions
@@ -24,6 +25,7 @@ from schema.rest.accounts import (
     UserView,
 )
 from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
+from schema.rest.audit import AuditLogsView
 from schema.rest.devices import DeviceBody, DeviceChangesBody, DeviceView, RegisteredDeviceView, StatusWord, TypeWord
 from schema.rest.dialects import V1
 from schema.rest.price_alerts import PriceAlertBody, PriceAlertCreatedView, PriceAlertSwitchBody, PriceAlertView
@@ -91,6 +93,7 @@ IOT = [
 
 SECURITY = [
     Call("GET", "/security/sessions", open_sessions.list_sessions, list[OpenSessionView], defaults={"limit": 50}),
+    Call("GET", "/security/logs", security_logs, AuditLogsView),
     Call("POST", "/security/alerts", security_alerts.create_alert, SecurityAlertCreatedView, status=201),
     Call("GET", "/security/alerts", security_alerts.list_alerts, list[SecurityAlertView]),
     Call("GET", "/security/alerts/{alert_id}", security_alerts.get_alert, SecurityAlertView),

@@ -16,6 +16,7 @@ from domain.notifications.kinds import NotificationType
 from domain.notifications.service import NewNotification, create_notification
 from domain.runtime.runtime import Runtime
 from resolvers.realtime import socketio as door
+from tests.audit_log import entries
 from tests.resolvers.realtime.live import Listener, Person, Refused, emit, execution_event, execution_of, listening, position_event
 
 
@@ -214,6 +215,8 @@ async def test_what_belongs_to_another_user_is_refused(runtime: Runtime, address
         assert refusal == {"success": False, "error": f"Execution not found: {execution_id}", "code": "NOT_FOUND"}
         refusal = await listener.ask("subscribe_positions", {"user_id": bob.id})
         assert (refusal["success"], refusal["code"]) == (False, "FORBIDDEN")
+        (entry,) = [entry for entry in await entries(runtime) if entry.code is not None]
+        assert (entry.door, entry.code, entry.actor_id) == ("socket.io", "FORBIDDEN", ada.id)
         await emit(runtime, execution_event(bob, execution_id, 30))
         await emit(runtime, position_event(ada))
         await listener.wait_for(1)

@@ -19,6 +19,7 @@ from resolvers.rest.endpoint import BoundCall
 from resolvers.rest.inputs import JSON_TYPE
 from resolvers.rest.openapi import openapi
 from schema.rest.dialects import API_V1, V1
+from tests.audit_log import entries
 from tests.resolvers.doors.stage import Stage, built_stage
 from tests.resolvers.doors.things import SEEN_BY_ALL
 from tests.resolvers.doors.wrong_values import resolved, written, wrong_bodies, wrong_words
@@ -31,6 +32,9 @@ LISTED = {E.VALIDATION_ERROR, E.INVALID_JSON, E.WEAK_PASSWORD}
 CLOSED = [row for row in ROWS if not row.call.public]
 GUARDED = [row for row in ROWS if getattr(row.call.service, "permission", None)]
 WITH_BODY = [row for row in ROWS if row.body is not None]
+# Reading the audit log is on record itself; what anybody may ask for, or a device does, has no user behind it.
+READINGS_ON_RECORD = {"GET /api/v1/audit", "GET /v1/security/logs"}
+BY_NOBODY = {"POST /api/v1/auth/forgot-password", "POST /api/v1/auth/resend-verification", *KEYED}
 every = pytest.mark.parametrize
 
 
@@ -85,11 +89,18 @@ def _status(row: BoundCall, code: ErrorCode) -> int:
 
 
 @every("row", ROWS, ids=name_of)
-async def test_good_request_is_answered(stage: Stage, row: BoundCall, tmp_path: Path) -> None:
+async def test_good_request_is_answered_and_what_it_changes_is_audited_once(stage: Stage, row: BoundCall, tmp_path: Path) -> None:
     request = good_request(row, stage)
     async with stage.copied(tmp_path) as copy:
+        before = len(await entries(copy.runtime))
         answer = await request.send(copy.client)
+        new = (await entries(copy.runtime))[before:]
     assert answer.status_code == request.status, answer.text
+    changes = row.call.method != "GET" or name_of(row) in READINGS_ON_RECORD
+    assert len(new) == (changes and answer.status_code < 300), [entry.action for entry in new]
+    for entry in new:
+        assert (entry.door, entry.result, entry.request_id) == (row.dialect.door, "success", answer.headers["x-request-id"])
+        assert entry.actor_id is not None or name_of(row) in BY_NOBODY
 
 
 @every("row", ROWS, ids=name_of)
