@@ -3,12 +3,14 @@
 from datetime import datetime
 from pathlib import Path
 
+from domain.accounts.guard import administrators
 from domain.accounts.mail import FileMailer, Mailer
 from domain.accounts.models import User
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import Passwords
 from domain.accounts.service import ON_ACCOUNT_CLOSED, ON_REGISTERED
 from domain.accounts.smtp import MailServer, SmtpMailer
+from domain.audit.recording import Watchers
 from domain.exchanges.venue import Venues
 from domain.flows.owners import stop_flows_of
 from domain.flows.statistics import count_closed_position
@@ -28,6 +30,8 @@ from domain.runtime.redis_rate_limits import RedisRateLimiter
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from domain.runtime.unit_of_work import UnitOfWork
+from domain.security_alerts.raising import ADMINISTRATORS
+from domain.security_alerts.watching import watch_entry
 from domain.trading.booking import ON_POSITION_CLOSED
 from domain.trading.paper_venue import PaperVenue
 from domain.wallets.service import PAPER_SLUG, open_paper_wallet
@@ -44,6 +48,7 @@ async def _give_paper_wallet(work: UnitOfWork, user: User) -> None:
 ON_REGISTERED.append(_give_paper_wallet)
 ON_ACCOUNT_CLOSED.append(stop_flows_of)
 ON_POSITION_CLOSED.append(count_closed_position)
+ADMINISTRATORS.append(administrators)
 
 
 async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
@@ -58,6 +63,7 @@ async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
     provide_trading(runtime)
     runtime.provide(AccountParts, AccountParts(Passwords(), _mailer(settings)))
     provide_notifications(runtime)
+    provide_security(runtime)
     return runtime
 
 
@@ -72,6 +78,11 @@ def provide_notifications(runtime: Runtime) -> None:
     runtime.provide(KeyRing, KeyRing.of(runtime.settings))
     runtime.provide(WebhookSender, WebhookSender(AllowedTargets.parse(runtime.settings.webhook_allow_private)))
     react_to_events(runtime)
+
+
+def provide_security(runtime: Runtime) -> None:
+    """Have the audit log watched for what people should be warned of."""
+    runtime.lasting(Watchers).all.append(watch_entry)
 
 
 async def start(runtime: Runtime) -> None:

@@ -46,7 +46,7 @@ def api_keys_visible_to(caller: Caller) -> Select[ApiKey]:
     return select(ApiKey).where(ApiKey.user_id == caller.id)
 
 
-@audited("api_key.create", id="result.key.id")
+@audited("api_key.create", id="result.api_key.id")
 @requires(Permission.API_KEYS_WRITE, session=True)
 async def create_api_key(work: UnitOfWork, body: NewApiKey) -> CreatedApiKey:
     """Make a key for the caller and tell its secret, this once; it may do what it is given as long as its owner may.

@@ -39,7 +39,20 @@ async def ring(work: UnitOfWork, *which: ColumnElement[bool]) -> None:
             work.wake(f"session:{id}")
 
 
+async def administrators(work: UnitOfWork) -> list[str]:
+    """Return who may give rights to others, superusers among them: those who look after the installation."""
+    live = User.deleted_at.is_(None), User.is_active
+    found = set(await work.session.scalars(select(User.id).where(*live, or_(User.is_superuser, _admins_by_role()))))
+    own_sets = select(User, *RIGHTS).where(*live, User.permission_words.is_not(None))
+    found |= {row[0].id for row in await work.session.execute(own_sets) if Permission.RIGHTS_WRITE in rights_from(*row).permissions}
+    return sorted(found)
+
+
 async def _has_admin(work: UnitOfWork) -> bool:
+    return bool(await administrators(work))
+
+
+def _admins_by_role() -> ColumnElement[bool]:
     resource, action = Permission.RIGHTS_WRITE.value.split(":")
     giving = (
         select(RolePermission.role_id)
@@ -48,9 +61,4 @@ async def _has_admin(work: UnitOfWork) -> bool:
         .where(Role.deleted_at.is_(None), PermissionRow.deleted_at.is_(None))
         .where(PermissionRow.resource == resource, PermissionRow.action == action)
     )
-    by_role = and_(User.permission_words.is_(None), User.role_id.in_(giving))
-    live = select(User.id).where(User.deleted_at.is_(None), User.is_active)
-    if await work.session.scalar(live.where(or_(User.is_superuser, by_role)).limit(1)) is not None:
-        return True
-    own_sets = select(User, *RIGHTS).where(User.deleted_at.is_(None), User.is_active, User.permission_words.is_not(None))
-    return any(Permission.RIGHTS_WRITE in rights_from(*row).permissions for row in await work.session.execute(own_sets))
+    return and_(User.permission_words.is_(None), User.role_id.in_(giving))

@@ -137,7 +137,7 @@ class ApiKey(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     name: Mapped[str] = mapped_column(String(100))
-    digest: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64), info={"secret": True})
     permissions: Mapped[list[Any]]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]

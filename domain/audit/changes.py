@@ -147,8 +147,8 @@ def _side(mapper: Mapper[Any], values: Mapping[str, Any]) -> dict[str, Any]:
 def _columns(mapper: Mapper[Any]) -> Iterator[tuple[str, Column[Any]]]:
     for attribute in mapper.column_attrs:
         column = attribute.columns[0]
-        assert isinstance(column, Column)
-        yield attribute.key, column
+        if isinstance(column, Column):  # and no expression over other tables
+            yield attribute.key, column
 
 
 def _shown(value: Any, name: str = "") -> Any:

@@ -20,6 +20,7 @@ class AuditEntry(Base):
     __table_args__ = (
         Index("ix_audit_entries_occurred_at_id", "occurred_at", "id"),
         Index("ix_audit_entries_actor_id_occurred_at_id", "actor_id", "occurred_at", "id"),
+        Index("ix_audit_entries_ip_occurred_at", "ip", "occurred_at"),
         Index("ix_audit_entries_object_id_occurred_at_id", "object_id", "occurred_at", "id"),
         Index(
             "ix_audit_entries_unsealed",

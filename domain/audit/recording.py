@@ -33,6 +33,13 @@ class Audited:
     id: str | None
 
 
+class Watchers:
+    """Who looks at each entry as it is written, in the same transaction; the composition fills `all`."""
+
+    def __init__(self) -> None:
+        self.all: list[Callable[[UnitOfWork, Mapping[str, Any]], Awaitable[None]]] = []
+
+
 class Record:
     """The entry of one act while it is being done; services may say more about it than can be seen from outside."""
 
@@ -112,6 +119,8 @@ class Record:
         said["key_id"] = key.id
         proven = said | {"id": new_id("audit"), "mac": mac_of(key, SimpleNamespace(**said))}
         await work.session.execute(TABLE.insert().values(transaction_id=current_transaction(work.session), **proven))
+        for watch in self.operation.runtime.lasting(Watchers).all:
+            await watch(work, said)
 
     def _content(self, work: UnitOfWork, changes: Changes) -> dict[str, Any]:
         operation, actor = self.operation, self.actor

@@ -85,7 +85,7 @@ class Webhook(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     url: Mapped[str] = mapped_column(String(2000))
     description: Mapped[str | None] = mapped_column(String(200))
-    secret: Mapped[str] = mapped_column(String(255))
+    secret: Mapped[str] = mapped_column(String(255), info={"secret": True})
     is_active: Mapped[bool] = mapped_column(default=True)
     failures: Mapped[int] = mapped_column(default=0)
     disabled_at: Mapped[datetime | None]

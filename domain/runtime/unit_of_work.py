@@ -105,14 +105,15 @@ class UnitOfWork:
                 await runtime.dispatch(messages)
 
     async def _commit(self) -> list[JobMessage]:
+        # First: what is told of the change may raise an alert, and that is an event like any other.
+        for record in self._records:
+            await record.write(self)
         await self._react()
         for event in self._events:
             self.session.add(self._row_of(event))
             self._topics.add(event.user_id)
         self.session.add_all(self._jobs)
         messages = [message_of(job) for job in self._jobs if job.dispatched_at is not None]
-        for record in self._records:
-            await record.write(self)
         await self.session.commit()
         for record in self._records:
             record.committed()

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("position", name=op.f("uq_audit_entries_position")),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_audit_entries_ip_occurred_at", "audit_entries", ["ip", "occurred_at"])
     op.create_index("ix_audit_entries_occurred_at_id", "audit_entries", ["occurred_at", "id"])
     op.create_index("ix_audit_entries_actor_id_occurred_at_id", "audit_entries", ["actor_id", "occurred_at", "id"])
     op.create_index("ix_audit_entries_object_id_occurred_at_id", "audit_entries", ["object_id", "occurred_at", "id"])

@@ -25,11 +25,11 @@ LOOKING = {"flows:read", "executions:read", "orders:read", "positions:read", "wa
 TRADING = LOOKING | {"flows:write", "flows:run", "executions:delete", "analysts:use", "orders:write", "positions:write", "risk_rules:write"}
 DEFAULTS = {
     "admin": {permission.value for permission in Permission},
-    "user": OWN | TRADING | {"market:read", "devices:read", "devices:write", "analytics:read"},
+    "user": OWN | TRADING | {"market:read", "price_alerts:write", "devices:read", "devices:write", "analytics:read"},
     "viewer": {name for name in OWN if name.endswith(":read")} | LOOKING | {"market:read", "devices:read", "analytics:read"},
-    "trader": OWN | TRADING | {"market:read", "analytics:read"},
-    "analyst": OWN | LOOKING | {"market:read", "analytics:read", "analytics:write"},
-    "risk_manager": OWN | LOOKING | {"market:read", "analytics:read", "analytics:write"},
+    "trader": OWN | TRADING | {"market:read", "price_alerts:write", "analytics:read"},
+    "analyst": OWN | LOOKING | {"market:read", "price_alerts:write", "analytics:read", "analytics:write"},
+    "risk_manager": OWN | LOOKING | {"market:read", "price_alerts:write", "analytics:read", "analytics:write"},
     "compliance_officer": OWN | LOOKING | {"audit:read", "security_alerts:read", "analytics:read"},
     "device_operator": OWN | {"devices:read", "devices:write"},
 }
