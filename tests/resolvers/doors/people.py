@@ -56,14 +56,23 @@ def bearer_header(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def register(runtime: Runtime, name: str, role: str) -> Person:
+async def register(runtime: Runtime, name: str, role: str, *, is_superuser: bool = False) -> Person:
     """Make an account as the system does, with all that comes with one, and log in."""
     email = f"{name.lower()}@example.com"
     made = await accounts.register(runtime.operation(), email, PASSWORD, name, "Lovelace", role=role)
+    async with runtime.operation().unit_of_work() as work:
+        (await work.session.get_one(User, made.id)).is_superuser = is_superuser
     tokens = await accounts.log_in(runtime.operation(ANONYMOUS, door="test"), email, PASSWORD)
     async with runtime.operation().reading() as work:
         rights = await rights_of(work, made.id)
-    caller = Caller(user_id=made.id, session_id=session_of(runtime, tokens), email=made.email, role=role, permissions=rights.permissions)
+    caller = Caller(
+        user_id=made.id,
+        session_id=session_of(runtime, tokens),
+        email=made.email,
+        role=role,
+        is_superuser=is_superuser,
+        permissions=rights.permissions,
+    )
     return Person(caller, tokens, runtime)
 
 

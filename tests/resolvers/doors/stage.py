@@ -13,7 +13,7 @@ import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from domain.composition import provide_trading
+from domain.composition import provide_notifications, provide_trading
 from domain.kernel.clock import ManualClock
 from domain.kernel.permissions import Permission
 from domain.market.market import Market
@@ -106,7 +106,8 @@ async def built_stage(template: Path, folder: Path) -> AsyncIterator[Stage]:
     shutil.copy(template, path)
     async with _doors(path, folder) as (runtime, app, client, source, clock):
         tokens = await bad_tokens(runtime, clock)
-        ada, bob = await register(runtime, "Ada", "admin"), await register(runtime, "Bob", "admin")
+        ada = await register(runtime, "Ada", "admin", is_superuser=True)
+        bob = await register(runtime, "Bob", "admin", is_superuser=True)
         carol = await register(runtime, "Carol", "user")
         things = await one_of_everything(ada)
         with closing(_watching(path)) as watcher:
@@ -127,6 +128,7 @@ async def _doors(path: Path, folder: Path) -> AsyncIterator[tuple[Runtime, Starl
     provide_accounts(runtime)
     runtime.provide(Market, Market(source, wall=lambda: float("inf")))
     provide_trading(runtime)
+    provide_notifications(runtime)
     app = Starlette(
         routes=[*graphql_routes(lambda: runtime, settings), *rest_routes(lambda: runtime)],
         middleware=http_middleware(settings),

@@ -5,18 +5,23 @@ A new noun needs a function and a line in `BUILDERS`; its name is what stands be
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
 
-from domain.accounts import links
+from domain.accounts import api_keys, links, permissions, roles
 from domain.analysts.models import Conversation
+from domain.audit.models import AuditEntry
 from domain.devices import service as devices
 from domain.devices.models import DeviceType
 from domain.exchanges.venue import Side
 from domain.flows.models import Flow
 from domain.market.market import Market
+from domain.notifications import service as notifications
+from domain.notifications import webhooks
+from domain.notifications.kinds import NotificationType
 from domain.plans import catalogue
 from domain.plans import service as subscriptions
 from domain.price_alerts import service as price_alerts
@@ -34,11 +39,15 @@ from tests.domain.plans.subscribers import plan_named
 from tests.resolvers.doors.people import Person, register, session_of
 
 SYMBOL = "BTC/USDT"
+PUBLIC_URL = "https://93.184.216.34/hook"  # an address, so that no name has to be looked up
 type Things = dict[str, str]
 type Builder = Callable[[Person, Things], Awaitable[str]]
 
 # What everybody with the permission sees: somebody else's is no secret, only an unknown one is not found.
 SEEN_BY_ALL = {
+    "audit_entry": "audit:read is over all entries",
+    "permission": "superusers keep them for everybody",
+    "role": "superusers keep them for everybody",
     "alert": "security_alerts:read and security_alerts:write are over all accounts",
     "plan": "plans are on offer to everybody",
     "user": "users:read, users:write and users:delete are over all accounts",
@@ -76,6 +85,38 @@ async def an_order_that_its_venue_has_not_heard_of(owner: Person, _: Things) -> 
 async def a_rule(owner: Person, _: Things) -> str:
     async with owner.operation.unit_of_work() as work:
         return (await risk.create_rule(work, "Cap", RuleType.MAX_POSITION_SIZE, {"max_usd": 1_000_000})).id
+
+
+async def an_api_key(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        ends = work.now + timedelta(days=1)
+        return (await api_keys.create_api_key(work, api_keys.NewApiKey("Robot", ["orders:read"], ends))).api_key.id
+
+
+async def a_role(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        return (await roles.create_role(work, roles.NewRole(f"Role of {owner.caller.id}", "For friends.", ["orders:read"]))).role.id
+
+
+async def a_permission(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        new = permissions.NewPermission("kites", f"fly_{owner.caller.id}"[:50], "Fly kites.")
+        return (await permissions.create_permission(work, new)).id
+
+
+async def a_notification(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        return (await notifications.create_notification(work, notifications.NewNotification(NotificationType.INFO, "Hi", "There."))).id
+
+
+async def a_webhook(owner: Person, _: Things) -> str:
+    return (await webhooks.create_webhook(owner.operation, webhooks.NewWebhook(PUBLIC_URL))).webhook.id
+
+
+async def the_last_audit_entry(owner: Person, _: Things) -> str:
+    async with owner.operation.reading() as work:
+        mine = select(AuditEntry.id).where(AuditEntry.actor_id == owner.caller.id).order_by(AuditEntry.seq.desc())
+        return str(await work.session.scalar(mine.limit(1)))
 
 
 async def a_session(owner: Person, _: Things) -> str:
@@ -146,6 +187,12 @@ BUILDERS: dict[str, Builder] = {
     "alert": a_security_alert,
     "price_alert": a_price_alert,
     "device": a_device,
+    "key": an_api_key,
+    "role": a_role,
+    "permission": a_permission,
+    "notification": a_notification,
+    "webhook": a_webhook,
+    "audit_entry": the_last_audit_entry,
     "session": a_session,
     "user": a_user,
     "refresh_token": a_refresh_token,

@@ -24,7 +24,7 @@ from graphql import (
 from domain.kernel.permissions import Permission
 from resolvers.graphql import SCHEMA
 from tests.resolvers.doors.people import PASSWORD
-from tests.resolvers.doors.things import BUILDERS, SYMBOL, Things, filled
+from tests.resolvers.doors.things import BUILDERS, PUBLIC_URL, SYMBOL, Things, filled
 from tests.resolvers.doors.wrong_values import EMOJI, HUGE_NUMBERS, Literal
 
 BIRTHDAY = "1985-12-10"
@@ -36,6 +36,7 @@ FLOW = {"name": "Swing", "symbol": SYMBOL, "mode": "SWARM", "trigger": "MANUAL",
 PROFILE = {"firstName": "Augusta", "lastName": "King", "birthday": BIRTHDAY, "phoneNumber": PHONE}
 RULE = {"name": "Cap", "ruleType": "MAX_POSITION_SIZE", "condition": {"max_usd": "100000"}, "action": "REJECT", "description": "So far"}
 PAYMENT = {"autoRenew": False, "paymentMethod": {"type": "card", "brand": "visa"}}
+ROLE = {"name": "Pilot", "description": "Flies.", "permissions": ["orders:read"]}
 DEVICE = {"name": "Meter", "location": "Cellar", "description": "Below.", "configuration": {"firmware_version": "1"}}
 
 # Everything but ids that a field must be given, and inputs with all their fields.
@@ -61,6 +62,18 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "updatePlan": {"input": PLAN},
     "createSubscription": {"input": {"planId": "<plan>", "billingCycle": "YEARLY", **PAYMENT}},
     "updateSubscription": {"input": PAYMENT},
+    "resendVerification": {"email": "<email>"},
+    "assignRole": {"role": "viewer"},
+    "setUserActive": {"active": False},
+    "createApiKey": {"input": {"name": "Robot", "permissions": ["orders:read"], "expiresAt": "2026-04-01T00:00:00Z"}},
+    "createRole": {"input": ROLE},
+    "updateRole": {"input": ROLE},
+    "createPermission": {"input": {"resource": "kites", "action": "launch", "description": "Launch kites."}},
+    "updatePermission": {"input": {"description": "Fly them high."}},
+    "createNotification": {"input": {"type": "INFO", "title": "Hi", "message": "There.", "metadata": {"a": 1}}},
+    "updateNotificationPreferences": {"input": {"preferences": [{"kind": "ORDER_FILLED", "inApp": True, "email": False, "webhook": True}]}},
+    "createWebhook": {"input": {"url": PUBLIC_URL, "description": "Mine"}},
+    "updateWebhook": {"input": {"url": PUBLIC_URL, "description": "Mine", "isActive": False}},
     "createSecurityAlert": {
         "input": {"alertType": "stolen_phone", "message": "Gone.", "severity": "HIGH", "details": {"model": "Fairphone"}}
     },
@@ -83,7 +96,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 ASKED_BY_CAROL = {"createSubscription"}
 # What the argument `id` of a field means, where its name does not say it.
-ID_OF = {"riskRule": "rule", "securityAlert": "alert"}
+ID_OF = {"riskRule": "rule", "securityAlert": "alert", "apiKey": "key"}
 
 
 @dataclass(frozen=True, slots=True)

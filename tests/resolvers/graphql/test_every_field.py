@@ -17,6 +17,7 @@ from starlette.types import Message
 
 from domain.kernel.errors import ErrorCode
 from domain.kernel.ids import new_id
+from tests.audit_log import entries
 from tests.resolvers.doors.people import Person
 from tests.resolvers.doors.stage import Stage, built_stage
 from tests.resolvers.doors.things import SEEN_BY_ALL
@@ -40,9 +41,13 @@ PUBLIC = {
     "Mutation.logIn",
     "Mutation.refreshTokens",
     "Mutation.register",
+    "Mutation.resendVerification",
     "Mutation.resetPassword",
     "Mutation.verifyEmail",
 }
+# Reading the audit log is on record itself; what anybody may ask for has no user behind it.
+READINGS_ON_RECORD = {"Query.auditEntries", "Query.auditEntry", "Query.verifyAudit"}
+BY_NOBODY = {"Mutation.forgotPassword", "Mutation.resendVerification"}
 WRONG_INPUT = {E.VALIDATION_ERROR, E.BAD_REQUEST, E.INVALID_JSON, E.CURSOR_INVALID}
 SILENCE_SECONDS = 1.0  # after which a subscription counts as having nothing to say
 PATIENCE_SECONDS = 5.0
@@ -112,11 +117,17 @@ def test_open_fields_are_the_ones_listed_here() -> None:
 
 
 @every("field", FIELDS, ids=str)
-async def test_good_operation_is_answered(stage: Stage, field: RootField, tmp_path: Path) -> None:
+async def test_good_operation_is_answered_and_what_it_changes_is_audited_once(stage: Stage, field: RootField, tmp_path: Path) -> None:
     async with stage.copied(tmp_path) as copy:
+        before = len(await entries(copy.runtime))
         answer = await ask(copy, field, field.good(stage.things), asker_of(field, copy).headers)
+        new = (await entries(copy.runtime))[before:]
     assert "errors" not in answer, answer
     assert answer["data"][field.name] is not None
+    assert len(new) == (field.root == "Mutation" or str(field) in READINGS_ON_RECORD), [entry.action for entry in new]
+    for entry in new:
+        assert (entry.door, entry.result) == ("graphql", "success")
+        assert entry.actor_id is not None or str(field) in BY_NOBODY
 
 
 @every("field", [field for field in FIELDS if str(field) in PUBLIC], ids=str)

@@ -15,7 +15,7 @@ from resolvers.rest.endpoint import BoundCall
 from resolvers.rest.v1 import V1_ROWS
 from tests.resolvers.doors.people import PASSWORD, Person
 from tests.resolvers.doors.stage import Stage
-from tests.resolvers.doors.things import BUILDERS, SYMBOL, filled
+from tests.resolvers.doors.things import BUILDERS, PUBLIC_URL, SYMBOL, filled
 
 ROWS = [*API_V1_ROWS, *V1_ROWS]
 NEWCOMER = {"email": "new@example.com", "password": PASSWORD}
@@ -28,6 +28,8 @@ RULE = {"name": "Cap", "rule_type": "max_position_size", "condition": {"max_usd"
 PLAN = {"name": "Team", "description": "For teams.", "price": 49.99, "features": [FEATURE], "limits": [LIMIT], "trial_days": 7}
 FLOW = {"name": "Swing", "symbol": SYMBOL, "mode": "swarm", "trigger": "manual", "agents": ["market_analyst"], "config": {"swarm_runs": 5}}
 PROFILE = {"first_name": "Augusta", "last_name": "King", "birthday": BIRTHDAY, "phone_number": PHONE}
+KEY = {"name": "Robot", "permissions": ["orders:read"], "expires_at": "2026-04-01T00:00:00Z"}
+ROLE = {"name": "Pilot", "description": "Flies.", "permissions": ["orders:read"]}
 DEVICE = {"name": "Meter", "type": "energy_meter", "device_id": "MTR-1", "location": "Cellar", "configuration": {"firmware_version": "1"}}
 
 # The body of every row that must have one, and of those that may.
@@ -38,6 +40,22 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/auth/logout": {"all_sessions": True},
     "POST /api/v1/auth/forgot-password": {"email": "<email>"},
     "POST /api/v1/auth/reset-password": {"token": "<password_link>", "password": "another quiet harbour"},
+    "POST /api/v1/auth/resend-verification": {"email": "<email>"},
+    "PUT /api/v1/users/{user_id}/role": {"role": "viewer"},
+    "PUT /api/v1/users/{user_id}/active": {"active": False},
+    "POST /api/v1/api-keys": KEY,
+    "POST /v1/security/api-keys": KEY,
+    "POST /api/v1/roles": ROLE,
+    "PUT /api/v1/roles/{role_id}": ROLE,
+    "POST /api/v1/permissions": {"resource": "kites", "action": "launch", "description": "Launch kites."},
+    "PUT /api/v1/permissions/{permission_id}": {"description": "Fly them high."},
+    "PUT /v1/security/permissions": {"user_id": "<user>", "permissions": ["trading.read"]},
+    "POST /api/v1/notifications": {"type": "info", "title": "Hi", "message": "There.", "metadata": {"a": 1}},
+    "PUT /api/v1/notifications/preferences": {
+        "preferences": [{"kind": "order.filled", "in_app": True, "email": False, "webhook": True}],
+    },
+    "POST /api/v1/webhooks": {"url": PUBLIC_URL, "description": "Mine"},
+    "PATCH /api/v1/webhooks/{webhook_id}": {"url": PUBLIC_URL, "description": "Mine", "is_active": False},
     "PUT /api/v1/users/me": PROFILE,
     "PUT /api/v1/users/{user_id}": PROFILE,
     "POST /api/v1/flows": FLOW,
