@@ -11,7 +11,7 @@ from tests.graphql_client import GraphQLClient
 from tests.resolvers.graphql.test_schema import MADE_UP, TYPES
 
 # What guards the own account, whatever the role.
-OWN_ACCOUNT = {"logOut", "changePassword", "revokeSession", "revokeOtherSessions", "revokeApiKey"}
+OWN_ACCOUNT = {"logOut", "changePassword", "revokeSession", "revokeOtherSessions", "revokeApiKey", "createSecurityAlert"}
 # What is there before a log-in.
 OPEN = {"register", "logIn", "refreshTokens", "verifyEmail", "resendVerification", "forgotPassword", "resetPassword"}
 ROOT = TYPES["Mutation"]

@@ -101,10 +101,11 @@ ASKED_BY_CAROL = {"POST /api/v1/user-plans"}
 # Rows that no request of this version can please, and the status that the best of requests gets.
 NEVER_PLEASED = {"PUT /v1/trading/orders/{order_id}": 409}  # no venue takes orders that rest, and only those can be amended
 # Fields and parameters with the id of a thing, where the name does not say which.
-ID_NAMES = {"user_wallet_id": "wallet"}
+ID_NAMES = {"user_wallet_id": "wallet", "actor_id": "user"}
 # Open rows that ask for a key of their own where no token came.
 KEYED = {"POST /v1/iot/devices/{device_id}/heartbeat"}
-NO_IDS = {"client_order_id", "device_id"}  # the second is the hardware's own
+# The hardware's own id, and filters of the audit log, which may name what is long gone.
+NO_IDS = {"client_order_id", "device_id", "object_id", "request_id"}
 
 
 @dataclass(frozen=True, slots=True)

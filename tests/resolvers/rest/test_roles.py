@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from domain.kernel.permissions import Permission
 from domain.runtime.runtime import Runtime
 from tests.accounts import bearer
 from tests.builders import make_superuser, make_user
@@ -20,7 +21,7 @@ async def root(client: httpx.AsyncClient, runtime: Runtime) -> dict[str, str]:
 async def all_permissions(client: httpx.AsyncClient, root: dict[str, str]) -> dict[str, str]:
     """Return id by name."""
     page = (await client.get("/api/v1/permissions?limit=100", headers=root)).json()
-    assert (page["total"], page["has_more"]) == (36, False)
+    assert (page["total"], page["has_more"]) == (len(Permission), False)
     return {f"{item['resource']}:{item['action']}": item["id"] for item in page["items"]}
 
 
@@ -81,7 +82,7 @@ async def test_refusals_have_the_statuses_of_the_table(
     answer = await client.post(f"/api/v1{path}", headers=root, json=body)
     assert (answer.status_code, list(answer.json())) == (status, ["detail"])
     assert (await client.get("/api/v1/roles", headers=root)).json()["total"] == 8
-    assert (await client.get("/api/v1/permissions", headers=root)).json()["total"] == 36
+    assert (await client.get("/api/v1/permissions", headers=root)).json()["total"] == len(Permission)
 
 
 async def test_role_is_given_and_account_switched_off(client: httpx.AsyncClient, runtime: Runtime, root: dict[str, str]) -> None:

@@ -1,7 +1,6 @@
 """The role `viewer` reads everything of its own and changes nothing: every row of both tables, asked with a viewer's token."""
 
 import re
-from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +16,7 @@ from resolvers.rest.v1 import V1_ROWS
 from tests.accounts import bearer
 from tests.builders import make_user
 from tests.databases import contents
+from tests.resolvers.rest.good_requests import BODIES
 
 # What guards the own account, whatever the role.
 OWN_ACCOUNT = {
@@ -27,27 +27,8 @@ OWN_ACCOUNT = {
     "POST /v1/auth/logout",
     "PUT /v1/auth/change-password",
     "DELETE /v1/security/api-keys/{key_id}",
+    "POST /v1/security/alerts",
     "POST /v1/security/sessions/revoke",
-}
-KEY = {"name": "x", "permissions": ["orders:read"], "expires_at": "2026-04-01T00:00:00Z"}
-ORDER = {"symbol": "BTC/USDT", "side": "buy", "quantity": 1}
-# Bodies that their rows accept, so that nothing but the permission refuses them; `{}` for all others.
-BODIES: dict[str, Any] = {
-    "POST /api/v1/flows": {"name": "X", "symbol": "BTC/USDT"},
-    "POST /api/v1/orders": ORDER,
-    "POST /v1/trading/orders": ORDER,
-    "PUT /v1/trading/orders/{order_id}": {"quantity": 1},
-    "PATCH /api/v1/positions/{position_id}": {"stop_loss": 1},
-    "POST /api/v1/risk-rules": {"name": "X", "rule_type": "max_position_size", "condition": {"max_usd": 1}},
-    "POST /api/v1/plans": {"name": "X", "description": "X", "price": 1, "features": [], "limits": []},
-    "POST /api/v1/user-plans": {"plan_id": "plan_01m8109mqjf1bb5b7ddv472n9t"},
-    "POST /api/v1/roles": {"name": "X", "description": "X"},
-    "POST /api/v1/permissions": {"resource": "x", "action": "x", "description": "X"},
-    "PUT /api/v1/users/{user_id}/role": {"role": "admin"},
-    "PUT /api/v1/users/{user_id}/active": {"active": True},
-    "PUT /v1/security/permissions": {"user_id": "USER", "permissions": ["*"]},
-    "POST /api/v1/api-keys": KEY,
-    "POST /v1/security/api-keys": KEY,
 }
 ROWS = [row for row in (*API_V1_ROWS, *V1_ROWS) if not row.call.public]
 
@@ -71,7 +52,7 @@ async def test_viewer_changes_nothing(client: httpx.AsyncClient, runtime: Runtim
     ada, flow_id = await former_trader(runtime)
     headers = await bearer(runtime, ada)
     path = re.sub(r"\{[^}]+\}", "nothing", row.path.replace("{flow_id}", flow_id).replace("{user_id}", ada.id))
-    body = BODIES.get(named(row), {})
+    body = BODIES.get(named(row), {})  # good ones, so that nothing but the permission refuses them
     before = await contents(runtime)
     answer = await client.request(row.call.method, path, headers=headers, json=body if row.body is not None else None)
     assert answer.status_code == 403, answer.text
@@ -82,7 +63,7 @@ def test_rows_that_any_role_may_use_are_there() -> None:
     assert {named(row) for row in ROWS} >= OWN_ACCOUNT
 
 
-OVER_OTHERS = ("/api/v1/users/{user_id}", "/api/v1/roles", "/api/v1/permissions")
+OVER_OTHERS = ("/api/v1/users/{user_id}", "/api/v1/roles", "/api/v1/permissions", "/api/v1/audit", "/v1/security/logs")
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.call.method == "GET"], ids=named)
