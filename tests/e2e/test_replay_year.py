@@ -28,6 +28,7 @@ from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from domain.trading.monitoring import monitor_positions
+from tests.accounts import provide_accounts
 from tests.builders import make_trader
 from tests.e2e.books import problems_in_the_books
 from workers.background import Background
@@ -76,6 +77,7 @@ async def year(settings: Settings) -> AsyncIterator[Year]:
     runtime = Runtime(settings, SystemClock(), Database(settings.effective_database_url, waits_for_disk=False), MemoryEventBus())
     runtime.provide(Market, Market(source))
     composition.provide_trading(runtime)
+    provide_accounts(runtime)
     # The timetable is the test's own: the market's clock does not move with the wall's.
     background = Background(runtime, JOBS, (), runs_jobs=True)
     await composition.start(runtime)
