@@ -143,6 +143,12 @@ class Engine(RuleBasedStateMachine):
         """Place what fills books best: a plain limit order."""
         self.place(account, side, Kind.LIMIT, quantity, price, price, True, (Decimal(1), False), TimeInForce.GTC, 1, False, False)
 
+    @rule(account=accounts, quantity=quantities, price=prices, as_stop=st.booleans())
+    def protect(self, account: str, quantity: Decimal, price: Decimal, as_stop: bool) -> None:
+        """Place a reduce-only order against what the account holds: the way in which brackets come about."""
+        side, kind = Side.BUY if self.held[account] < 0 else Side.SELL, Kind.STOP if as_stop else Kind.LIMIT
+        self.place(account, side, kind, quantity, price, price, True, (Decimal(1), False), TimeInForce.GTC, 1, False, True)
+
     @precondition(lambda self: self.book.orders)
     @rule(
         number=st.integers(0, 30),

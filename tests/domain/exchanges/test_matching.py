@@ -203,6 +203,14 @@ def test_stops_wake_in_the_order_in_which_the_price_passed_them() -> None:
     assert woken == ["near", "near too", "deep"]
 
 
+def test_a_stop_that_wakes_stands_behind_the_orders_that_rested_before() -> None:
+    floor = Floor()
+    floor.place("stop", "ann", BUY, "1", "101", kind=Kind.STOP_LIMIT, stop_price="101")
+    floor.place("limit", "cem", BUY, "1", "101")
+    floor.tick("101")
+    assert fills(floor.place("sell", "bob", SELL, "2", "101"))[::2] == [("limit", "1", "101"), ("stop", "1", "101")]
+
+
 @pytest.mark.parametrize(
     ("kind", "side", "stop", "reached_at_once"),
     [
@@ -264,6 +272,17 @@ def test_a_stop_shrinks_and_ends_with_the_position_that_it_protects() -> None:
     events = floor.place("rest", "bob", BUY, "3", "110")
     assert ends(events) == [("target", "filled", None), ("stop", "cancelled", "reduce_only"), ("rest", "filled", None)]
     assert floor.book.positions == {}
+
+
+def test_a_stop_ends_when_the_position_is_sold_at_the_market() -> None:
+    floor = Floor()
+    floor.place("stop", "ann", SELL, "5", kind=Kind.STOP, stop_price="90", reduce_only=True, position="5")
+    floor.place("bid", "bob", BUY, "9", "99")
+    floor.place("part", "ann", SELL, "2")
+    assert floor.resting() == {"stop": "3", "bid": "7"}
+    events = floor.place("all", "ann", SELL, "3")
+    assert ends(events) == [("stop", "cancelled", "reduce_only"), ("all", "filled", None)]
+    assert floor.tick("80") == () and floor.resting() == {"bid": "4"}
 
 
 def test_a_position_that_changed_elsewhere_cuts_reduce_only_orders() -> None:
