@@ -1,6 +1,7 @@
 """The book as a view and as a document."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -58,11 +59,16 @@ def test_another_books_document_is_refused(change: dict[str, object]) -> None:
         restore({**snapshot(Book(COINS)), **change}, COINS)
 
 
-def test_equal_books_give_equal_documents_whatever_their_history() -> None:
-    floor, other = Floor(), Floor()
-    floor.place("one", "ann", BUY, "1", "90")
-    floor.place("two", "ann", BUY, "1.0", "91")
-    other.place("one", "ann", BUY, "1.00", "90.0")
-    other.place("two", "ann", BUY, "1", "91")
-    other.book = replace(other.book, orders={id: other.book.orders[id] for id in ("two", "one")})
-    assert json.dumps(snapshot(floor.book)) == json.dumps(snapshot(other.book))
+def backwards[K, V](entries: Mapping[K, V]) -> dict[K, V]:
+    return dict(reversed(list(entries.items())))
+
+
+def test_equal_books_give_equal_documents_in_whatever_order_they_came_about() -> None:
+    floor = Floor(volume="800")
+    for account, side, price in (("ann", SELL, "120"), ("bob", BUY, "80")):
+        floor.place(f"{account}'s", account, side, "1", price, reduce_only=True, position=str(-3 * side.sign))
+        floor.place("taker", "cem", side, "9.0")
+    book = floor.book
+    other = replace(book, orders=backwards(book.orders), taken=backwards(book.taken), positions=backwards(book.positions))
+    assert other == book and len(book.orders) == len(book.positions) == 2 and len(book.taken) > 2
+    assert json.dumps(snapshot(other)) == json.dumps(snapshot(book))

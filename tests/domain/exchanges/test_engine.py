@@ -230,6 +230,7 @@ class Engine(RuleBasedStateMachine):
                     self.ended.add(id)
                     assert (status is VenueStatus.FILLED) is (reason is None)
                     assert (self.filled[id] == self.totals[id]) is (status is VenueStatus.FILLED)
+        assert list(sides_of_trade) == list(range(before.trades + 1, self.book.trades + 1))
         self.check_trades(sides_of_trade)
         for id, quantity in filled_now.items():
             if self.placed[id].time_in_force is TimeInForce.FOK:
@@ -289,6 +290,11 @@ class Engine(RuleBasedStateMachine):
             assert order.filled == self.filled[id] and order.quantity == self.totals[id] and order.remaining > 0 and id not in self.ended
 
     @invariant()
+    def positions_are_known_while_they_are_needed(self) -> None:
+        protected = {order.account for order in self.book.orders.values() if order.reduce_only}
+        assert self.book.positions == {account: self.held[account] for account in protected}
+
+    @invariant()
     def nothing_that_could_trade_rests(self) -> None:
         bids, asks = (depth(self.book, side) for side in Side)
         assert not bids or not asks or bids[0].price < asks[0].price
@@ -319,5 +325,5 @@ class Engine(RuleBasedStateMachine):
         return (order.remaining if order.side is Side.SELL else Decimal(0)), quote
 
 
-Engine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+Engine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestEngine = Engine.TestCase

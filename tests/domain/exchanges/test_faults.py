@@ -83,6 +83,13 @@ def test_the_same_seed_gives_the_same_faults(seed: int, number: int) -> None:
     assert [one.fault_of(call, number, NOON) for call in Call] == [other.fault_of(call, number, NOON) for call in Call]
 
 
+def test_a_share_is_drawn_from_seed_and_number_alone() -> None:
+    script = parse_faults({"seed": 7, "script": "place 10% timeout"})
+    hit = [number for number, fault in enumerate(faults_of(script, Call.PLACE, range(1, 20_001)), start=1) if fault.loses_answer]
+    assert hit[:13] == [1, 24, 27, 42, 58, 59, 61, 68, 79, 83, 85, 87, 99]
+    assert len(hit) == 2017
+
+
 def test_another_seed_gives_other_faults() -> None:
     one, other = (parse_faults({"seed": seed, "script": "place 50% timeout"}) for seed in (1, 2))
     assert faults_of(one, Call.PLACE, range(1, 65)) != faults_of(other, Call.PLACE, range(1, 65))

@@ -10,6 +10,7 @@ import pytest
 from domain.exchanges.matching import apply
 from domain.exchanges.orders import (
     Accepted,
+    Amended,
     CancelAll,
     Closed,
     Filled,
@@ -293,6 +294,14 @@ def test_a_position_that_changed_elsewhere_cuts_reduce_only_orders() -> None:
     assert ends(floor.send(SetPosition("ann", Decimal(-1)))) == [("stop", "cancelled", "reduce_only")]
 
 
+def test_a_newer_position_given_with_an_order_cuts_the_older_orders() -> None:
+    floor = Floor()
+    floor.place("stop", "ann", SELL, "5", kind=Kind.STOP, stop_price="90", reduce_only=True, position="5")
+    events = floor.place("target", "ann", SELL, "5", "110", reduce_only=True, position="2")
+    assert events == (Amended("stop", Decimal(2), None, Decimal(90), True, Reason.REDUCE_ONLY), Accepted("target", Decimal(2)))
+    assert floor.resting() == {"stop": "2", "target": "2"}
+
+
 def test_two_reduce_only_orders_met_by_one_taker_never_turn_the_position() -> None:
     floor = Floor()
     floor.place("near", "ann", SELL, "4", "100", reduce_only=True, position="5")
@@ -301,6 +310,18 @@ def test_two_reduce_only_orders_met_by_one_taker_never_turn_the_position() -> No
     events = floor.place("buy", "bob", BUY, "6", "101")
     assert fills(events) == [("near", "4", "100"), ("buy", "4", "100"), ("far", "1", "101"), ("buy", "1", "101")]
     assert floor.resting() == {"buy": "1"}
+
+
+def test_the_market_never_turns_a_position_through_reduce_only_orders() -> None:
+    floor = Floor()
+    floor.place("near", "ann", SELL, "2", "101", reduce_only=True, position="3")
+    floor.place("far", "ann", SELL, "2", "102", reduce_only=True, position="3")
+    floor.place("further", "ann", SELL, "2", "103", reduce_only=True, position="3")
+    floor.place("bob's", "bob", SELL, "1", "104")
+    events = floor.tick("110", volume="800")
+    assert fills(events) == [("near", "2", "101"), ("far", "1", "102"), ("bob's", "1", "104")]
+    assert [end for end in ends(events) if end[2]] == [("further", "cancelled", "reduce_only")]
+    assert floor.resting() == {} == floor.book.positions
 
 
 def test_cancel_all_ends_the_orders_of_one_account_oldest_first() -> None:
