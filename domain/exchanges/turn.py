@@ -44,6 +44,7 @@ class Turn:
         self.events: list[Event] = []
 
     def after(self) -> Book:
+        """Return the changed book; positions that no reduce-only order needs any more are forgotten."""
         if self.positions:
             needed = {order.account for order in self.orders.values() if order.reduce_only}
             self.positions = {account: position for account, position in self.positions.items() if account in needed}
@@ -64,7 +65,7 @@ class Turn:
     # waiting orders
 
     def admit(self, order: BookOrder) -> None:
-        # Lets a new or changed order wait, trade or rest.
+        """Let a new or changed order wait, trade or rest."""
         if not order.waiting:
             self.enter(order)
             return
@@ -73,6 +74,7 @@ class Turn:
             self.trigger(order)
 
     def follow(self, price: Decimal) -> None:
+        """Move the trailing stops after the market, which stands at `price`."""
         for order in oldest_first(order for order in self.orders.values() if order.kind is Kind.TRAILING_STOP):
             stop_price = followed(self.listing, order, price)
             if stop_price != order.stop_price:
@@ -80,6 +82,7 @@ class Turn:
                 self.events.append(StopMoved(order.id, stop_price))
 
     def trigger(self, order: BookOrder) -> None:
+        """Wake a waiting order: it comes in as if it were placed now."""
         assert self.market is not None
         self.remove(order)
         self.events.append(Triggered(order.id, self.market.price))
@@ -92,7 +95,7 @@ class Turn:
     # trading
 
     def enter(self, order: BookOrder) -> None:
-        # Trades an incoming order with what the book offers; what is left rests or is cancelled.
+        """Trade an incoming order with what the book offers; what is left rests or is cancelled."""
         steps, met_itself = self.route(order)
         if order.time_in_force is TimeInForce.FOK and sum((step.quantity for step in steps), ZERO) < order.remaining:
             self.close(order, VenueStatus.CANCELLED, Reason.SELF_MATCH if met_itself else Reason.FOK)
@@ -121,7 +124,7 @@ class Turn:
             insort(self.ranks[order.side], rank_of(order))
 
     def route(self, order: BookOrder) -> tuple[list[_Step], bool]:
-        # Returns the trades that the order would make, in price-time priority, and whether it would then meet its own account.
+        """Return the trades that the order would make, in price-time priority, and whether it would then meet its own account."""
         steps: list[_Step] = []
         left, positions = order.remaining, dict(self.positions)
         for maker, price, quantity in self.opposite(order):
@@ -129,7 +132,7 @@ class Turn:
                 if maker.account == order.account:
                     return steps, True
                 if maker.reduce_only:
-                    quantity = min(quantity, _reducible(positions[maker.account], maker.side))
+                    quantity = min(quantity, self.reducing(positions[maker.account], maker.side))
             quantity = min(quantity, left)
             if quantity > 0:
                 steps.append(_Step(maker.id if maker else None, price, quantity))
@@ -141,14 +144,14 @@ class Turn:
         return steps, False
 
     def opposite(self, order: BookOrder) -> Iterator[tuple[BookOrder | None, Decimal, Decimal]]:
-        # Yields what the order could trade with at its price or better, best first. The synthetic book has no time of its own: at
-        # the same price it stands behind everybody's orders.
+        """Yield maker (None: the synthetic book), price and quantity of all that the order could trade with, best first."""
         side, sign = order.side.opposite, order.side.sign
         levels = self.offers(side)
         level = next(levels, None)
         for _, _, id in self.ranks[side]:
             maker = self.orders[id]
             assert maker.price is not None
+            # The synthetic book has no time of its own: at the same price it stands behind everybody's orders.
             while level is not None and (maker.price - level.price) * sign > 0:
                 if _is_beyond(order, level.price):
                     return
@@ -162,7 +165,7 @@ class Turn:
             level = next(levels, None)
 
     def let_the_market_come(self, side: Side) -> None:
-        # Fills resting orders that the market has reached or passed, at their own price, as far as the levels up to it go round.
+        """Fill resting orders that the market has reached or passed, at their own price, as far as the levels up to it go round."""
         for _, _, id in tuple(self.ranks[side]):
             order = self.orders.get(id)
             if order is None:  # its position was closed by a fill before it
@@ -184,6 +187,7 @@ class Turn:
             self.refit(order.account)
 
     def fill(self, order: BookOrder, step: _Step, liquidity: Liquidity, *, synthetic: bool) -> BookOrder:
+        """Return the order after one trade, which is reported and moves the account's position."""
         rate = self.listing.maker_rate if liquidity is Liquidity.MAKER else self.listing.taker_rate
         fee = abs(step.quantity * step.price * self.listing.contract_size) * rate
         order = replace(order, filled=order.filled + step.quantity)
@@ -206,21 +210,24 @@ class Turn:
         return order
 
     def keep(self, maker: BookOrder) -> None:
+        """Write down what is left of a resting order."""
         self.orders[maker.id] = maker
         if maker.remaining == 0:
             self.close(maker, VenueStatus.FILLED, None)
 
     def would_take(self, order: BookOrder) -> bool:
+        """Return whether the order would meet any other at once, one of its own account too."""
         return next(self.opposite(order), None) is not None
 
     def refuse_if_it_would_take(self, order: BookOrder) -> None:
+        """Raise Refused for a post-only order that would trade at once."""
         if order.post_only and not order.waiting and self.would_take(order):
             raise Refused(Reason.POST_ONLY, "The order would trade at once")
 
     # positions
 
     def refit(self, account: str) -> None:
-        # Makes the reduce-only orders of an account fit its position.
+        """Make the reduce-only orders of an account fit its position."""
         if account not in self.positions:
             return
         for order in oldest_first(order for order in self.orders.values() if order.reduce_only and order.account == account):
@@ -233,30 +240,40 @@ class Turn:
                 self.events.append(Amended(order.id, order.quantity, order.price, order.stop_price, True, Reason.REDUCE_ONLY))
 
     def reducible(self, account: str, side: Side) -> Decimal:
-        return _reducible(self.positions[account], side)
+        """Return how much an order on this side may take off the account's position, in whole lots."""
+        return self.reducing(self.positions[account], side)
+
+    def reducing(self, position: Decimal, side: Side) -> Decimal:
+        against = position * -side.sign
+        return against - against % self.listing.lot if against > 0 else ZERO
 
     # the book itself
 
     def offers(self, side: Side) -> Iterator[Level]:
+        """Yield what is left of one side of the synthetic book, best first."""
         return offers(self.listing, self.book.seed, self.book.model, self.market, self.taken, side)
 
     def live(self, order_id: str) -> BookOrder:
+        """Return the live order of this id. Raises Refused."""
         order = self.orders.get(order_id)
         if order is None:
             raise Refused(Reason.UNKNOWN_ORDER, "No such order is live")
         return order
 
     def next_sequence(self) -> int:
+        """Return the priority of whatever comes now: behind all that came before."""
         self.sequence += 1
         return self.sequence
 
     def remove(self, order: BookOrder) -> None:
+        """Take an order out of the book, if it is there."""
         kept = self.orders.pop(order.id, None)
         if kept is not None and not kept.waiting:
             ranks = self.ranks[kept.side]
             del ranks[bisect_left(ranks, rank_of(kept))]
 
     def close(self, order: BookOrder, status: VenueStatus, reason: Reason | None) -> None:
+        """End an order for good."""
         self.remove(order)
         self.events.append(Closed(order.id, status, reason))
 
@@ -269,7 +286,3 @@ def oldest_first(orders: Iterable[BookOrder]) -> list[BookOrder]:
 def _is_beyond(order: BookOrder, price: Decimal) -> bool:
     # Whether this price is worse than the order's limit; an order without one takes every price.
     return order.price is not None and (price - order.price) * order.side.sign > 0
-
-
-def _reducible(position: Decimal, side: Side) -> Decimal:
-    return max(position * -side.sign, ZERO)

@@ -65,10 +65,11 @@ def backwards[K, V](entries: Mapping[K, V]) -> dict[K, V]:
 
 def test_equal_books_give_equal_documents_in_whatever_order_they_came_about() -> None:
     floor = Floor(volume="800")
-    for account, side, price in (("ann", SELL, "120"), ("bob", BUY, "80")):
+    for account, side, price in (("zoe", SELL, "120"), ("bob", BUY, "80")):
         floor.place(f"{account}'s", account, side, "1", price, reduce_only=True, position=str(-3 * side.sign))
         floor.place("taker", "cem", side, "9.0")
     book = floor.book
     other = replace(book, orders=backwards(book.orders), taken=backwards(book.taken), positions=backwards(book.positions))
     assert other == book and len(book.orders) == len(book.positions) == 2 and len(book.taken) > 2
+    assert [entry["id"] for entry in snapshot(other)["orders"]] == ["zoe's", "bob's"]
     assert json.dumps(snapshot(other)) == json.dumps(snapshot(book))

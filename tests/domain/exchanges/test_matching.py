@@ -264,6 +264,13 @@ def test_reduce_only_is_cut_to_the_position_and_refused_without_one() -> None:
     assert floor.place("short", "bob", BUY, "5", "99", reduce_only=True, position="-8") == (Accepted("short", Decimal(5)),)
 
 
+def test_reduce_only_counts_whole_lots_of_the_position() -> None:
+    floor = Floor()
+    assert floor.place("cut", "ann", SELL, "5", "101", reduce_only=True, position="3.7") == (Accepted("cut", Decimal(3)),)
+    assert ends(floor.send(SetPosition("ann", Decimal("0.9")))) == [("cut", "cancelled", "reduce_only")]
+    assert refusal(floor.place("dust", "ann", SELL, "1", "101", reduce_only=True, position="0.9")) == "reduce_only"
+
+
 def test_a_stop_shrinks_and_ends_with_the_position_that_it_protects() -> None:
     floor = Floor()
     floor.place("target", "ann", SELL, "5", "110", reduce_only=True, position="5")
