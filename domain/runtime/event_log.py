@@ -92,7 +92,9 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """What a stream asks for: one user's events of these types, of one run or one object if given."""
+    """What a stream asks for: one user's events of these types (`order` stands for all that begin with `order.`), of one run or one
+    object if given.
+    """
 
     user_id: str
     types: Collection[str] = ()
@@ -102,7 +104,8 @@ class Interest:
     def condition(self) -> ColumnElement[bool]:
         terms: list[ColumnElement[bool]] = [EventRow.user_id == self.user_id]
         if self.types:
-            terms.append(EventRow.type.in_(self.types))
+            whole = [EventRow.type.startswith(f"{noun}.", autoescape=True) for noun in self.types if "." not in noun]
+            terms.append(or_(EventRow.type.in_([one for one in self.types if "." in one]), *whole))
         if self.execution_id:
             terms.append(EventRow.execution_id == self.execution_id)
         if self.subject_ids:
@@ -121,6 +124,12 @@ async def head(session: AsyncSession) -> Cursor:
         return Cursor(await horizon(session) - 1, LAST_IN_TRANSACTION)
     pruned = await session.scalar(select(EventLogState.pruned_seq)) or 0
     return Cursor(0, await session.scalar(select(func.max(EventRow.seq))) or pruned)
+
+
+async def oldest(session: AsyncSession) -> Cursor:
+    """Return the cursor before the oldest event that is kept."""
+    pruned = await session.get(EventLogState, 1)
+    return Cursor(pruned.pruned_transaction_id, pruned.pruned_seq) if pruned else Cursor(0, 0)
 
 
 async def read(session: AsyncSession, interest: Interest, after: Cursor, limit: int = PAGE) -> list[StoredEvent]:

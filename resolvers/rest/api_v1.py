@@ -21,6 +21,7 @@ from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
 from resolvers.rest.audit import audit_entries
 from resolvers.rest.endpoint import Call, bind
+from resolvers.rest.events import events_and_wait
 from resolvers.rest.flows import trigger_and_wait
 from resolvers.rest.market import as_spelled
 from schema.realtime import conversation_view, voting_view
@@ -42,6 +43,7 @@ from schema.rest.accounts import (
 from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.audit import AuditEntryView
 from schema.rest.dialects import API_V1
+from schema.rest.events import EventPageView
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
 from schema.rest.market import CandleLimit, IndicatorLimit, IndicatorsView, OHLCView, PriceView, TickerView
 from schema.rest.notifications import (
@@ -268,6 +270,8 @@ AUDIT = [
     Call("GET", "/audit", audit_entries, list[AuditEntryView]),
 ]
 
+EVENTS = [Call("GET", "/events", events_and_wait, EventPageView)]
+
 CALLS = [
     *AUTH,
     *USERS,
@@ -285,5 +289,6 @@ CALLS = [
     *WEBHOOKS,
     *CONVERSATIONS,
     *AUDIT,
+    *EVENTS,
 ]
 API_V1_ROWS = bind(CALLS, API_V1)

@@ -1,6 +1,5 @@
 """Flow routes that are more than one call: trigger with `Prefer: wait`."""
 
-import re
 from typing import Annotated
 
 from domain.audit.recording import carried_out_by
@@ -9,6 +8,7 @@ from domain.flows.triggering import TriggerOptions, trigger_flow, wait_for_execu
 from domain.kernel.permissions import Permission, requires
 from domain.runtime.operation import Operation
 from resolvers.rest.endpoint import Answer, Header
+from resolvers.rest.preferences import wait_of
 
 
 @carried_out_by(trigger_flow)
@@ -22,13 +22,8 @@ async def trigger_and_wait(
     """
     async with operation.unit_of_work() as work:
         record: ExecutionRecord = await trigger_flow(work, flow_id, body)
-    seconds = _wait_of(prefer)
+    seconds = wait_of(prefer)
     if seconds is None:
         return Answer(record)
     record = await wait_for_execution(operation, record.execution.id, seconds)
     return Answer(record, headers={"Preference-Applied": f"wait={seconds:g}"})
-
-
-def _wait_of(prefer: str | None) -> float | None:
-    found = re.search(r"(?:^|[,;\s])wait=(\d+)(?:$|[,;\s])", prefer or "", re.ASCII | re.IGNORECASE)
-    return min(float(found[1]), 30.0) if found else None

@@ -11,6 +11,7 @@ from resolvers.rest.accounts import replace_permissions, revoke_sessions
 from resolvers.rest.audit import security_logs
 from resolvers.rest.devices import heartbeat, update_device
 from resolvers.rest.endpoint import Call, bind
+from resolvers.rest.events import events_and_wait
 from resolvers.rest.trading_v1 import amend_order, list_net_positions
 from schema.rest.accounts import (
     ChangePasswordBody,
@@ -28,6 +29,7 @@ from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.audit import AuditLogsView
 from schema.rest.devices import DeviceBody, DeviceChangesBody, DeviceView, RegisteredDeviceView, StatusWord, TypeWord
 from schema.rest.dialects import V1
+from schema.rest.events import EventPageView
 from schema.rest.price_alerts import PriceAlertBody, PriceAlertCreatedView, PriceAlertSwitchBody, PriceAlertView
 from schema.rest.roles import OwnPermissionsView, PermissionsChangedView
 from schema.rest.security_alerts import SecurityAlertCreatedView, SecurityAlertView
@@ -108,5 +110,7 @@ SECURITY = [
     Call("POST", "/security/sessions/revoke", revoke_sessions, RevokedView, body=RevokeBody),
 ]
 
-CALLS = [*AUTH, *TRADING, *MARKET, *IOT, *SECURITY]
+EVENTS = [Call("GET", "/events", events_and_wait, EventPageView, limits=Traffic.REALTIME)]
+
+CALLS = [*AUTH, *TRADING, *MARKET, *IOT, *SECURITY, *EVENTS]
 V1_ROWS = bind(CALLS, V1)

@@ -1,0 +1,1 @@
+"""The event log as clients read it page by page."""
