@@ -40,10 +40,11 @@ async def assign_role(work: UnitOfWork, user_id: str, role: str) -> User:
         user = await user_within_reach(work, user_id)
         given = await role_named(work, role)
         check_may_grant(work.caller, await permissions_of_role(work, given.id))
-        user.role_id, user.permission_words, user.updated_at = given.id, None, work.now
-        await work.session.flush()
-        await work.session.refresh(user, ["role"])
-        await ring(work, User.id == user.id)
+        if (user.role_id, user.permission_words) != (given.id, None):
+            user.role_id, user.permission_words, user.updated_at = given.id, None, work.now
+            await work.session.flush()
+            await work.session.refresh(user, ["role"])
+            await ring(work, User.id == user.id)
     return user
 
 
@@ -76,8 +77,9 @@ async def set_permissions(work: UnitOfWork, user_id: str, permissions: Words) ->
         user = await user_within_reach(work, user_id)
         await check_known(work, words)
         check_may_grant(work.caller, expand(words))
-        user.permission_words, user.updated_at = words, work.now
-        await ring(work, User.id == user.id)
+        if user.permission_words != words:
+            user.permission_words, user.updated_at = words, work.now
+            await ring(work, User.id == user.id)
     return PermissionSet(user.id, user.role, words)
 
 

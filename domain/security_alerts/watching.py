@@ -91,6 +91,8 @@ async def _many_refusals(work: UnitOfWork, entry: Entry) -> None:
 
 
 async def _changed_permissions(work: UnitOfWork, entry: Entry) -> None:
+    if entry["before"] is None and entry["after"] is None:
+        return  # the same role or set once more
     concerns_one = entry["object_type"] == "user"
     what = "Your permissions have" if concerns_one else f"The {entry['object_type']} {entry['object_id']} has"
     await raise_alert(

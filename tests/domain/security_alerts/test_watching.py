@@ -136,6 +136,19 @@ async def test_whoever_gets_other_rights_is_told(watched: Runtime) -> None:
     assert (alert.details["actor_id"], alert.details["action"]) == (admin.id, "user.assign_role")
 
 
+async def test_nobody_is_told_of_rights_that_stay_as_they_are(watched: Runtime) -> None:
+    admin, user = await make_user(watched, role="admin"), await make_user(watched)
+    operation = watched.operation(admin, door="test")
+    for _ in range(2):
+        async with operation.unit_of_work() as work:
+            await assigning.assign_role(work, user.id, "viewer")
+    assert [alert.details["action"] for alert in await alerts(watched)] == ["user.assign_role"]
+    for _ in range(2):
+        async with operation.unit_of_work() as work:
+            await assigning.set_permissions(work, user.id, ["trading.read"])
+    assert [alert.details["action"] for alert in await alerts(watched)] == ["user.assign_role", "user.set_permissions"]
+
+
 async def test_administrators_are_all_who_may_give_rights(watched: Runtime) -> None:
     admin, user, chosen = await make_user(watched, role="admin"), await make_user(watched), await make_user(watched)
     async with watched.operation().unit_of_work() as work:
