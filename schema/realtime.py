@@ -20,6 +20,8 @@ POSITION_NUMBERS = (
     "unrealized_pnl",
     "unrealized_pnl_percent",
     "realized_pnl",
+    "exit_quantity",
+    "exit_price",
     "stop_loss",
     "take_profit",
 )
@@ -60,6 +62,9 @@ class PositionUpdate(TypedDict):
     quantity: NotRequired[Decimal | None]
     entry_price: NotRequired[Decimal | None]
     realized_pnl: NotRequired[Decimal | None]
+    currency: NotRequired[str]
+    exit_quantity: NotRequired[Decimal]
+    exit_price: NotRequired[Decimal | None]
     stop_loss: NotRequired[Decimal | None]
     take_profit: NotRequired[Decimal | None]
     exit_reason: NotRequired[str | None]

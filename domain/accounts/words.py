@@ -61,3 +61,8 @@ def words_of(permissions: Collection[str], own: Collection[str] = ()) -> list[st
     """Return, sorted, the words whose permissions are all held, and the plain names of the person's `own` set that are."""
     held = set(permissions)
     return sorted({word for word, covered in COVERS.items() if covered <= held} | {name for name in own if name in held})
+
+
+def word_for(permission: str) -> str:
+    """Return the word that covers a permission, or the permission's own name where only `*` does."""
+    return next((word for word, covered in COVERS.items() if permission in covered and word != EVERYTHING), permission)

@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
-from typing import Any, Literal, get_args, get_origin, is_typeddict
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError, SchemaValidator, core_schema
+from pydantic_core import ErrorDetails, PydanticCustomError, SchemaValidator, core_schema
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
@@ -51,6 +52,7 @@ class Input:
         self.argument, self.place, self.wire_name, self.annotation, self.default = argument, place, wire_name, annotation, default
         self.adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         self._validator = strict_numbers(self.adapter)
+        self._has_two_forms = _has_two_forms(annotation)
         self._many = any(get_origin(option) in (list, set, tuple, frozenset) for option in (annotation, *get_args(annotation)))
 
     @property
@@ -75,12 +77,25 @@ class Input:
             return self._validator.validate_python(raw)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False)
+            if self._has_two_forms:
+                problems = [{**one, "loc": one["loc"][1:]} for one in problems if _is_of_list(one) == isinstance(raw, list)]
             raise InvalidInput([_problem(dict(problem), place) for problem in problems[:50]]) from None
 
 
 def _problem(found: dict[str, Any], place: tuple[str | int, ...]) -> FieldError:
     kind, message = _WORDED.get(found["type"], (found["type"], found["msg"]))
     return FieldError(kind, place + found["loc"], message, _presentable(found["input"], found["loc"] or place))
+
+
+def _has_two_forms(annotation: Any) -> bool:
+    # An object, or a list of what is in it.
+    is_union = get_origin(annotation) in (Union, UnionType)
+    return is_union and is_record(annotation) and sum(option is not NoneType for option in get_args(annotation)) > 1
+
+
+def _is_of_list(problem: ErrorDetails) -> bool:
+    # In a body with two forms the first step is the validator's name for the form.
+    return str(problem["loc"][0]).startswith("list[")
 
 
 def is_record(annotation: Any) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from domain.accounts.words import word_for
 from domain.kernel.errors import DomainError, ErrorCode
 
 Headers = dict[str, str]
@@ -106,10 +107,14 @@ class V1Dialect:
         return code.v1
 
     def failure(self, error: DomainError, request_id: str, queried: Collection[str] = ()) -> dict[str, Any]:
-        details: dict[str, Any] = {**error.details, "request_id": request_id}
+        message, details = error.message, {**error.details, "request_id": request_id}
+        if isinstance(needed := details.get("required_permission"), str):
+            # the word that PUT /security/permissions would give
+            details["required_permission"] = word_for(needed)
+            message = message.replace(needed, word_for(needed))
         if isinstance(error, InvalidInput) or error.code is ErrorCode.VALIDATION_ERROR:
             details["errors"] = [_dotted(problem) for problem in _problems_of(error, queried)]
-        return {"error": {"code": error.code.value, "message": error.message, "details": details}}
+        return {"error": {"code": error.code.value, "message": message, "details": details}}
 
     def page(self, items: list[Any], total: int, limit: int, offset: int) -> tuple[Any, Headers]:
         return items, {"X-Total-Count": str(total)}

@@ -176,5 +176,9 @@ def test_documented_operations_stay_far_within_the_smallest_budget() -> None:
         "WhyDidWeTrade": 136,
         "OpenPositions": 21,
         "Market": 20,
+        "Notifications": 2,
+        "PriceAlert": 10,
+        "ApiKey": 11,
+        "Audit": 11,
     }
     assert estimate(get_introspection_query(input_value_deprecation=True, specified_by_url=True)) == 10

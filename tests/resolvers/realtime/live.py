@@ -138,6 +138,8 @@ def position_event(someone: Person, number: int = 1, price: str = "89500.12") ->
         "unrealized_pnl": "-125.5",
         "unrealized_pnl_percent": "1.4",
         "realized_pnl": "0",
+        "exit_quantity": "0.00000002",
+        "exit_price": "89400.10",
         "stop_loss": None,
         "take_profit": "12345678901234567890.123456789012345678",
         "exit_reason": None,

@@ -71,6 +71,7 @@ async def test_payloads_carry_the_documented_keys_and_every_digit(runtime: Runti
     assert position["unrealized_pnl_percent"] == Decimal("1.4")
     assert position["take_profit"] == Decimal("12345678901234567890.123456789012345678")
     assert position["quantity"] == Decimal("0.00000001")
+    assert (position["exit_quantity"], position["exit_price"]) == (Decimal("0.00000002"), Decimal("89400.10"))
     assert position["stop_loss"] is None
 
 

@@ -59,7 +59,7 @@ async def test_set_is_replaced_and_felt_on_the_next_request(client: httpx.AsyncC
     assert (answer.status_code, answer.json()) == (200, changed)
     refused = await client.get("/v1/trading/orders", headers=hers)
     assert code(refused) == (403, "FORBIDDEN")
-    assert refused.json()["error"]["details"]["required_permission"] == "orders:read"
+    assert refused.json()["error"]["details"]["required_permission"] == "trading.read"
     assert (await client.get("/v1/auth/me", headers=hers)).status_code == 200
     assert (await client.get(PATH, headers=hers)).json()["permissions"] == ["iot.read", "market_data.read"]
     bare = await client.put(PATH, headers=admin, params={"user_id": ada.id}, json=["orders:read"])
@@ -90,6 +90,39 @@ async def test_refused_set_changes_nothing(
         body = body | {"user_id": people.get(body["user_id"], body["user_id"])}
     assert code(await client.put(PATH, headers=admin, json=body)) == refusal
     assert (await client.get(PATH, headers=await bearer(runtime, ada))).json()["permissions"] == SIX
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"user_id": "user_x"}, {"field": "permissions", "message": "Field required", "type": "missing"}),
+        (
+            {"permissions": [1], "user_id": "x"},
+            {"field": "permissions.0", "message": "Input should be a valid string", "type": "string_type"},
+        ),
+        ([1], {"field": "0", "message": "Input should be a valid string", "type": "string_type"}),
+        ("trading.read", {"field": "", "message": "Input should be an object", "type": "dict_type"}),
+    ],
+)
+async def test_problem_names_the_field_of_the_form_that_was_sent(
+    client: httpx.AsyncClient, admin: dict[str, str], body: Any, problem: dict[str, str]
+) -> None:
+    answer = await client.put(PATH, headers=admin, params={"user_id": "user_x"}, json=body)
+    assert (answer.status_code, answer.json()["error"]["details"]["errors"]) == (422, [problem])
+
+
+async def test_refusal_names_the_word_that_would_allow_it(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    hers = await bearer(runtime, await make_user(runtime, role="viewer"))
+    order = {"symbol": "BTC/USDT", "side": "buy", "quantity": 0.001}
+    refused = (await client.post("/v1/trading/orders", headers=hers, json=order)).json()["error"]
+    assert (refused["message"], refused["details"]["required_permission"]) == (
+        "Insufficient permissions. Required: trading.write",
+        "trading.write",
+    )
+    ruled = (await client.put(PATH, headers=hers, json={"user_id": "user_x", "permissions": []})).json()["error"]
+    assert ruled["details"]["required_permission"] == "security.admin"
+    profile = (await client.put("/api/v1/users/me", headers=hers, json={"first_name": "A"})).json()
+    assert profile == {"detail": "Insufficient permissions. Required: profile:write"}
 
 
 async def test_own_set_is_everybodys_to_read_and_admins_to_write(client: httpx.AsyncClient, runtime: Runtime, boss: Caller) -> None:
