@@ -1,5 +1,6 @@
 """What a GraphQL resolver is given besides its arguments: the operation, and through it the caller and the transactions."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,8 @@ class GraphQLContext:
     """
 
     operation: Operation
+    # Set by a subscription once nothing that happens from then on can be missed.
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     _loaders: dict[Any, DataLoader[str, Any]] = field(default_factory=dict)
 
     @property

@@ -114,7 +114,9 @@ class Webhook:
 @strawberry.type(description="A webhook with its secret, which is shown this once.")
 class WebhookWithSecret:
     webhook: Webhook = strawberry.field(description="The webhook.")
-    secret: str = strawberry.field(description="`whsec_` and the key of its signatures in base64.")
+    secret: str | None = strawberry.field(
+        description="`whsec_` and the key of its signatures in base64. Null when a repeated call finds the webhook already made."
+    )
 
 
 @strawberry.type(description="One request to a webhook.")

@@ -15,12 +15,12 @@ import pytest
 
 from domain.kernel.clock import ManualClock, SystemClock
 from domain.kernel.permissions import SYSTEM
-from domain.runtime.database import Database
 from domain.runtime.event_bus import MemoryEventBus
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from migrations import upgrade
+from tests.databases import quick_database
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -107,7 +107,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def runtime(settings: Settings, clock: ManualClock) -> AsyncIterator[Runtime]:
     """A runtime with a clock that stands still; jobs stay in the outbox until a test does them."""
-    database = Database(settings.effective_database_url, pool_size=8, waits_for_disk=False)
+    database = await quick_database(settings.effective_database_url)
     bus = MemoryEventBus()
     await bus.start()
     yield Runtime(settings, clock, database, bus)

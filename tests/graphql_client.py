@@ -18,7 +18,7 @@ from resolvers.graphql import graphql_routes
 from resolvers.http import http_middleware
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
-PATIENCE_SECONDS = 8
+PATIENCE_SECONDS = 60  # for what is sure to come, on however busy a machine
 
 
 def graphql_app(runtime: Runtime) -> Starlette:

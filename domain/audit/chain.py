@@ -17,7 +17,7 @@ from domain.runtime.settings import Settings
 GENESIS = "0" * 64
 # A key for this purpose alone: neither tokens nor anything else is signed with it.
 PURPOSE = b"tradewind audit chain 1"
-# Everything an entry says. Its id is bound by the chain; `transaction_id` and `seq` only brought it there.
+# Everything an entry says, beside its id; `transaction_id` and `seq` only brought it there.
 CONTENT = (
     "actor_email",
     "actor_id",
@@ -75,9 +75,12 @@ def key_of(secret: str) -> Key:
     return Key(hashlib.sha256(derived).hexdigest()[:12], derived)
 
 
-def mac_of(key: Key, entry: Any) -> str:
-    """Return the proof of what an entry says; `entry` is the object or the row."""
-    return hmac.digest(key.secret, b"entry\n" + _content(entry), "sha256").hex()
+def mac_of(key: Key, entry: Any, id: str | None = None) -> str:
+    """Return the proof of what an entry says under its id, or under another; `entry` is the object or the row.
+
+    Without the id, whoever copies an entry would have written a genuine one.
+    """
+    return hmac.digest(key.secret, f"entry\n{id or entry.id}\n".encode() + _content(entry), "sha256").hex()
 
 
 def link_of(key: Key, previous: str, position: int, entry: Any, id: str | None = None) -> str:

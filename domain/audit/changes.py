@@ -1,5 +1,6 @@
 """Sees which rows a transaction changes, and writes them down without secrets and within limits."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -24,7 +25,8 @@ MAX_NAMED = 10
 UNTOLD_TABLES = frozenset(
     {"audit_entries", "audit_head", "event_log_state", "events", "idempotency_keys", "leases", "outbox", "password_failures"}
 )
-SECRET_WORDS = frozenset({"passphrase", "password", "secret", "token"})
+SECRET_WORDS = frozenset({"authorization", "credential", "credentials", "passphrase", "password", "secret", "token"})
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _INFO = "audit.changes"
 
 
@@ -185,5 +187,5 @@ def _shortened_document(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names_a_secret(name: str) -> bool:
-    words = name.lower().replace("-", "_")
+    words = _HUMP.sub("_", name).lower().replace("-", "_")  # accessToken, api-key
     return not SECRET_WORDS.isdisjoint(words.split("_")) or "api_key" in words or "private_key" in words

@@ -117,7 +117,8 @@ class Record:
         said = self._content(work, changes)
         key = KeyRing.of(self.operation.runtime.settings).current
         said["key_id"] = key.id
-        proven = said | {"id": new_id("audit"), "mac": mac_of(key, SimpleNamespace(**said))}
+        id = new_id("audit")
+        proven = said | {"id": id, "mac": mac_of(key, SimpleNamespace(id=id, **said))}
         await work.session.execute(TABLE.insert().values(transaction_id=current_transaction(work.session), **proven))
         for watch in self.operation.runtime.lasting(Watchers).all:
             await watch(work, said)

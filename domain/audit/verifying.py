@@ -164,18 +164,16 @@ class _Walk:
         return link
 
     async def _what_happened(self, session: AsyncSession, previous: str, link: str, row: Any) -> Break:
-        mac = mac_of(self._keys.by_id[row.key_id], row)
-        is_genuine = same(mac, row.mac)
-        if not is_genuine:
-            elsewhere = select(TABLE.c.seq).where(TABLE.c.mac == mac, TABLE.c.seq != row.seq).limit(1)
-            if await session.scalar(elsewhere) is not None:
-                return Break.REORDERED
+        key = self._keys.by_id[row.key_id]
+        is_genuine = same(mac_of(key, row), row.mac)
         after = (await session.execute(select(TABLE).where(TABLE.c.position == row.position + 1))).first()
         if after is not None and not is_genuine and self._fits(previous, row.position, after, {after.hash}):
             return Break.INSERTED
         head = await session.scalar(select(func.max(TABLE.c.position)))
         async for other in self._rows(session, row.position + 1, head or 0):
-            if self._fits(previous, row.position, other, {other.hash, row.hash}, other.id, row.id):
+            is_elsewhere = self._fits(previous, row.position, other, {other.hash, row.hash}, other.id, row.id)
+            # or what this row says was said under the other's id
+            if is_elsewhere or (not is_genuine and mac_of(key, row, other.id) in {row.mac, other.mac}):
                 return Break.REORDERED
         if not is_genuine or after is None:
             return Break.EDITED

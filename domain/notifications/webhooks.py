@@ -48,10 +48,13 @@ class WebhookChanges:
 
 @dataclass(frozen=True, slots=True)
 class WebhookWithSecret:
-    """A webhook together with what its receiver checks signatures with: shown now, and never again."""
+    """A webhook together with what its receiver checks signatures with: shown now, and never again.
+
+    `secret` is None when a repeated call finds the webhook already made.
+    """
 
     webhook: Webhook
-    secret: str
+    secret: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def webhooks_visible_to(caller: Caller) -> Select[Webhook]:
 async def create_webhook(operation: Operation, body: NewWebhook) -> WebhookWithSecret:
     """Have the caller's notifications sent to a URL, from the next one on.
 
+    A repeated call with the same idempotency key answers with the webhook and no secret; who has lost it rotates it.
     Raises WEBHOOK_URL_REFUSED, which says why, WEBHOOK_LIMIT_REACHED beyond ten webhooks, VALIDATION_ERROR.
     """
     await operation.use(WebhookSender).check(body.url)
@@ -81,8 +85,7 @@ async def create_webhook(operation: Operation, body: NewWebhook) -> WebhookWithS
     secret = new_secret()
     async with operation.unit_of_work() as work:
         if earlier := await claim(work, fingerprint_of("create_webhook", **asdict(body)), webhook.id):
-            made = await find_webhook(work, earlier)
-            return WebhookWithSecret(made, ring.open(made.secret, made.user_id, made.id))
+            return WebhookWithSecret(await find_webhook(work, earlier), None)
         # of two that are made at once, the second counts the first
         await work.session.execute(select(User.id).where(User.id == user_id).with_for_update())
         count = await work.session.scalar(select(func.count()).select_from(webhooks_visible_to(work.caller).subquery())) or 0

@@ -1,6 +1,7 @@
 """Engines and sessions: one writer on SQLite, a sized pool on PostgreSQL, and readers that never wait for writers."""
 
 import enum
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -72,6 +73,20 @@ class Database:
         await self._reader.dispose()
 
 
+class _FreesItsLock(sqlite3.Connection):
+    """Ends its transaction when it is closed.
+
+    SQLite itself keeps it, and the write lock with it, as long as a statement is unfinished; a task that was cancelled leaves one.
+    """
+
+    def close(self) -> None:
+        try:
+            if self.in_transaction:
+                self.rollback()
+        finally:
+            super().close()
+
+
 def _sqlite_engine(url: str, waits_for_disk: bool, *, writing: bool) -> AsyncEngine:
     path = make_url(url).database
     if path and path != ":memory:":
@@ -81,7 +96,7 @@ def _sqlite_engine(url: str, waits_for_disk: bool, *, writing: bool) -> AsyncEng
         pool_size=1 if writing else SQLITE_READERS,
         max_overflow=0,
         pool_timeout=60,
-        connect_args={"timeout": 30, "cached_statements": 512},
+        connect_args={"timeout": 30, "cached_statements": 512, "factory": _FreesItsLock},
         json_serializer=dump_json,
         json_deserializer=load_json,
     )

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol
 
 from domain.kernel.errors import DomainError, ErrorCode
@@ -209,9 +209,14 @@ def whole_seconds(wait: float) -> int:
 
 
 def network_of(ip: str | None) -> str:
-    """Return where an address comes from, as far as limits tell places apart: itself, or its network of IPv6."""
+    """Return where an address comes from, as far as limits tell places apart: itself, or its network of IPv6.
+
+    One of IPv4 that a socket of both kinds writes as IPv6 (`::ffff:203.0.113.7`) is the one of IPv4: all of them share one network.
+    """
     try:
         address = ip_address(ip or "")
     except ValueError:
         return (ip or "")[:MAX_PLACE]
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     return str(ip_network((address, IPV6_PREFIX), strict=False)) if address.version == 6 else str(address)

@@ -95,13 +95,16 @@ async def _changed_permissions(work: UnitOfWork, entry: Entry) -> None:
         return  # the same role or set once more
     concerns_one = entry["object_type"] == "user"
     what = "Your permissions have" if concerns_one else f"The {entry['object_type']} {entry['object_id']} has"
+    # Who looks after the installation is not told to everybody; the audit log says it to those who may read it.
+    by = "an administrator" if concerns_one and entry["actor_id"] else entry["actor_email"] or entry["actor_id"] or "the system"
+    actor = {} if concerns_one else {"actor_id": entry["actor_id"]}
     await raise_alert(
         work,
         user_id=entry["object_id"] if concerns_one else None,
         alert_type="permission_change",
-        message=f"{what} been changed by {entry['actor_email'] or entry['actor_id'] or 'the system'}",
+        message=f"{what} been changed by {by}",
         severity=AlertSeverity.MEDIUM,
-        details={"action": entry["action"], "actor_id": entry["actor_id"], "before": entry["before"], "after": entry["after"]},
+        details={"action": entry["action"], **actor, "before": entry["before"], "after": entry["after"]},
     )
 
 

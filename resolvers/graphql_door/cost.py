@@ -6,7 +6,7 @@ looking at the schema 10 however it is done. `cost=` in a field's declaration re
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -43,6 +43,7 @@ INTROSPECTION = 10
 MAX_COST = 1_000_000_000
 MAX_DIGITS = len(str(MAX_SIZE))
 Variables = Mapping[str, Any]
+ErrorPath = Sequence[str | int]
 
 
 class _Kind(Enum):
@@ -139,8 +140,13 @@ class PricedOperation:
         """Return the most that the operation can cost with these variables; takes time in proportion to the document."""
         return self._fixed if self._fixed is not None else _Pricing(self._node, variables or {}).estimate(self._selection)[0]
 
-    def actual(self, variables: Variables | None, data: Mapping[str, Any] | None) -> int:
-        """Return what the operation has cost, by the data of its answer."""
+    def actual(self, variables: Variables | None, data: Mapping[str, Any] | None, failures: Iterable[ErrorPath] = ()) -> int:
+        """Return what the operation has cost, by the data of its answer and by where in it something failed.
+
+        A failure that has taken more than its own field out of the answer hides what else was looked up: then it costs the estimate.
+        """
+        if any(_is_torn(data, path) for path in failures):
+            return self.estimate(variables)
         return 0 if data is None else _Pricing(self._node, variables or {}).answered([self._selection], data)
 
 
@@ -279,6 +285,15 @@ class _Pricing:
         if isinstance(value, VariableNode):
             value = self._defaults.get(value.name.value)
         return value.value if isinstance(value, BooleanValueNode) else None
+
+
+def _is_torn(data: Any, path: ErrorPath) -> bool:
+    # Whether an answer ends above the field that failed there.
+    for key in path:
+        if data is None:
+            return True
+        data = data[key]
+    return False
 
 
 def _merged(selections: Iterable[_Selection]) -> dict[str, list[_Field]]:

@@ -113,7 +113,8 @@ class Engine:
         draw = await _paid(operation, context)
         result = await self._executed(operation, context)
         if draw is not None:
-            actual = operation.priced.actual(operation.variables, result.data)
+            failures = [error.path for error in result.errors or () if error.path is not None]
+            actual = operation.priced.actual(operation.variables, result.data, failures)
             left = await give_back(context.operation, draw, operation.cost - actual)
             result.extensions = {"cost": cost_of(operation.cost, actual, left)}
         return result

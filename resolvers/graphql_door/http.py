@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -100,9 +100,24 @@ class GraphQLOverHTTP:
             results = await self.engine.subscribe(prepared, context)
         else:
             results = _once(await self.engine.execute(prepared, context))
-        events = _events(results, context.operation, token)
+        events = _events(results, context, token)
         # As the WHATWG asks of event streams, and so that proxies neither keep nor hold back anything.
-        return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        return _EventStream(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+
+
+class _EventStream(StreamingResponse):
+    """Sends the head of the answer when the events have begun: a client that has it misses nothing of what happens from then on."""
+
+    body_iterator: AsyncGenerator[bytes]
+
+    async def stream_response(self, send: Send) -> None:
+        async with contextlib.aclosing(self.body_iterator) as chunks:
+            first = await anext(chunks)
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class _Answer:
@@ -200,17 +215,25 @@ async def _once(result: ExecutionResult) -> AsyncIterator[ExecutionResult]:
     yield result
 
 
-async def _events(results: AsyncIterator[ExecutionResult], operation: Operation, token: str | None) -> AsyncIterator[bytes]:
-    """Yield the results as server-sent events until they end, or the session does; pings while nothing happens."""
+async def _events(results: AsyncIterator[ExecutionResult], context: GraphQLContext, token: str | None) -> AsyncGenerator[bytes]:
+    """Yield the results as server-sent events until they end, or the session does; pings while nothing happens.
+
+    The first of all is empty where the stream has begun and there is nothing to tell yet.
+    """
+    operation = context.operation
+    begun: asyncio.Task[object] | None = asyncio.create_task(context.begun.wait())
     ended = asyncio.create_task(until_session_ends(operation, token)) if token and operation.caller != ANONYMOUS else None
     coming: asyncio.Task[ExecutionResult | None] | None = None
     try:
         while True:
             coming = coming or asyncio.create_task(_next(results))
-            waiting = [task for task in (coming, ended) if task]
+            waiting: list[asyncio.Task[Any]] = [task for task in (coming, ended, begun) if task]
             done, _ = await asyncio.wait(waiting, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if not done:
                 yield b": ping\n\n"
+            elif done == {begun}:
+                begun = None
+                yield b""
             elif ended in done and ended is not None:
                 yield _event({"errors": wire_errors([ended.result()], operation.request_id)})
                 break
@@ -223,7 +246,7 @@ async def _events(results: AsyncIterator[ExecutionResult], operation: Operation,
     except Exception as error:
         yield _event({"errors": wire_errors([error], operation.request_id)})
     finally:
-        for task in (coming, ended):
+        for task in (coming, ended, begun):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):

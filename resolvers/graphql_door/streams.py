@@ -34,12 +34,13 @@ async def updates[U](
         # The place is taken before the state: what happens in between is told again as an event, and not lost.
         head = await event_log.head(work.session)
         states = await current(work, Cursor(str(head)))
+    if start is not None:
+        await check_reached(operation, start)
+    context.begun.set()
     if start is None:
         start = head
         for state in states:
             yield state
-    else:
-        await check_reached(operation, start)
     async with aclosing(event_log.follow(operation, interest, start)) as events:
         async for event in events:
             update = read(event)

@@ -92,7 +92,7 @@ class WebhookView:
 
 @dataclass(frozen=True, slots=True)
 class WebhookWithSecretView:
-    """A webhook with the secret that its signatures are made with, which is shown this once."""
+    """A webhook with the secret that its signatures are made with, which is shown this once; null for a repeated request."""
 
     id: str
     url: str
@@ -102,7 +102,7 @@ class WebhookWithSecretView:
     disabled_reason: str | None
     created_at: datetime
     updated_at: datetime
-    secret: str
+    secret: str | None
 
     @classmethod
     def of(cls, made: WebhookWithSecret) -> Self:

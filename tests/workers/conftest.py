@@ -89,7 +89,7 @@ async def rows(runtime: Runtime) -> list[OutboxJob]:
         return list(await session.scalars(select(OutboxJob).order_by(OutboxJob.id)))
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 (what is awaited is a row, which rings no bell)

@@ -210,13 +210,17 @@ async def test_job_for_later_waits_for_its_time(runtimes: Runtimes, jobs: JobReg
 async def test_jobs_run_side_by_side_up_to_the_number_of_threads(runtimes: Runtimes, jobs: JobRegistry) -> None:
     runtime = runtimes(worker_threads=4)
     running = most = 0
+    four = asyncio.Event()
 
     @jobs.job("flows.run")
     async def run(operation: Operation) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.sleep(0.05)
+        if running == 4:
+            four.set()
+        await four.wait()
+        await asyncio.sleep(0.05)  # in which a fifth could begin
         running -= 1
 
     process = background(runtime, jobs)

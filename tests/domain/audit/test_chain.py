@@ -206,6 +206,20 @@ async def forged(runtime: Runtime, **changes: Any) -> dict[str, Any]:
     return {**row, "id": "audit_forged", "object_id": "rule_forged", "mac": "1" * 64, "hash": None, "position": None, **changes}
 
 
+async def object_at(runtime: Runtime, position: int) -> str | None:
+    async with runtime.database.reading() as session:
+        return await session.scalar(select(TABLE.c.object_id).where(at(position)))
+
+
+@both_databases
+async def test_copy_of_an_entry_is_named(runtime: Runtime, chain: Operation) -> None:
+    async with runtime.database.reading() as session:
+        mac = await session.scalar(select(TABLE.c.mac).where(at(2)))
+    await execute(runtime, TABLE.insert().values(await forged(runtime, object_id=(await object_at(runtime, 2)), mac=mac)))
+    assert await seal(runtime.operation()) == 1
+    assert await found(chain) == (10, Break.INSERTED)
+
+
 @both_databases
 async def test_inserted_entries_are_named(runtime: Runtime, chain: Operation) -> None:
     row = await forged(runtime, position=20, hash="1" * 64)

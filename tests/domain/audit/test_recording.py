@@ -250,7 +250,7 @@ async def test_long_and_many_values_are_shortened_and_marked(runtime: Runtime, a
     @audited("thing.shout")
     async def shout(work: UnitOfWork) -> None:
         entry_of(work).change(None, {"text": "x" * 5_000, "list": list(range(80)), **{f"c{n}": ["y" * 990] * 2 for n in range(12)}})
-        entry_of(work).add(api_key="abc", nested={"password": "p", "number": 0.1})
+        entry_of(work).add(api_key="abc", nested={"password": "p", "number": 0.1, "accessToken": "t", "apiKey": "k", "Authorization": "B"})
 
     async with ada.unit_of_work() as work:
         await shout(work)
@@ -259,4 +259,5 @@ async def test_long_and_many_values_are_shortened_and_marked(runtime: Runtime, a
     assert entry.after["text"].endswith("… (5000 characters)") and len(entry.after["text"]) < 1_001
     assert entry.after["list"][-1] == "… (80 items)"
     assert entry.after["c0"].startswith("[left out: ")
-    assert entry.details == {"api_key": "[redacted]", "nested": {"password": "[redacted]", "number": "0.1"}}
+    hidden = dict.fromkeys(("password", "accessToken", "apiKey", "Authorization"), "[redacted]")
+    assert entry.details == {"api_key": "[redacted]", "nested": hidden | {"number": "0.1"}}

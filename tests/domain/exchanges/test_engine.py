@@ -325,5 +325,5 @@ class Engine(RuleBasedStateMachine):
         return (order.remaining if order.side is Side.SELL else Decimal(0)), quote
 
 
-Engine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Engine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestEngine = Engine.TestCase

@@ -94,7 +94,7 @@ TRADES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(trades=TRADES, price=st.integers(-(10**7), 10**7).map(lambda n: Decimal(n).scaleb(-3)), size=st.sampled_from([1, 1000, 42000]))
 def test_realised_and_unrealised_are_what_the_fills_brought(trades: list[Trade], price: Decimal, size: int) -> None:
     closed, held = run(*trades, size=Decimal(size))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import requests
 
-from tests.resolvers.doors.stage import Stage, built_stage
+from tests.resolvers.doors.stage import Scene, Stage, opened
 
 BASE_URL = "http://tradewind"
 # What a client library adds by itself, and what belongs to the transport.
@@ -19,10 +19,9 @@ _LEFT_OUT = {"connection", "accept-encoding", "user-agent", "content-length"}
 class Theatre:
     """A stage with an event loop of its own, for tests that are not coroutines."""
 
-    def __init__(self, template: Path, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, scene: Scene, folder: Path) -> None:
         self._runner, self._open = asyncio.Runner(), AsyncExitStack()
-        self.stage = self.run(self._open.enter_async_context(built_stage(template, folder)))
+        self.stage = self.run(self._open.enter_async_context(opened(scene, folder)))
 
     def run[R](self, work: Coroutine[Any, Any, R]) -> R:
         return self._runner.run(work)
@@ -43,7 +42,7 @@ class Performance:
         self._theatre, self._open = theatre, AsyncExitStack()
 
     def __enter__(self) -> "Performance":
-        self.stage: Stage = self._theatre.run(self._open.enter_async_context(self._theatre.stage.copied(self._theatre.folder)))
+        self.stage: Stage = self._theatre.run(self._open.enter_async_context(self._theatre.stage.copied()))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,10 +3,9 @@
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 
 import httpx
@@ -26,6 +25,7 @@ from resolvers.http import http_middleware
 from resolvers.rest.routes import outside_refusal, rest_routes
 from tests.accounts import provide_accounts
 from tests.conftest import SECRET, START
+from tests.databases import quick_database
 from tests.market_script import ScriptedSource
 from tests.resolvers.doors.people import BadToken, Person, bad_tokens, everything_but, register
 from tests.resolvers.doors.things import Things, one_of_everything
@@ -34,24 +34,40 @@ from tests.resolvers.doors.things import Things, one_of_everything
 MAY_GROW = frozenset({"password_failures", "audit_entries", "audit_head", "security_alerts", "sqlite_sequence"})
 
 
-@dataclass
-class Stage:
-    """The doors, and the people in front of them. Ada owns `things`; Carol is new and has nothing but a wallet."""
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What stands on the stage: a database that nobody writes to any more, and who and what is in it."""
 
-    runtime: Runtime
-    app: Starlette
-    client: httpx.AsyncClient
-    source: ScriptedSource
     path: Path
     ada: Person
     bob: Person
     carol: Person
     things: Things
     bad_tokens: list[BadToken]
+
+
+@dataclass
+class Stage:
+    """The doors, and the people in front of them. Ada owns `things`; Carol is new and has nothing but a wallet."""
+
+    scene: Scene
+    doors: "Doors"
     _watcher: sqlite3.Connection
+    _stack: AsyncExitStack
+    _copy: "Stage | None" = None
     _lacking: dict[Permission, dict[str, str]] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=count)
     _remembered: tuple[int, dict[str, str]] | None = None  # the digest after so many commits
+    _same_at: tuple[int, int] | None = None  # the commits of a copy and of its original when they were the same
+
+    def __post_init__(self) -> None:
+        self._enter()
+
+    def _enter(self) -> None:
+        # In the name of the runtime of now.
+        scene, doors = self.scene, self.doors
+        self.runtime, self.app, self.client, self.source = doors.runtime, doors.app, doors.client, doors.source
+        self.ada, self.bob, self.carol = (replace(person, runtime=doors.runtime) for person in (scene.ada, scene.bob, scene.carol))
+        self.things, self.bad_tokens = scene.things, scene.bad_tokens
 
     async def lacking(self, permission: Permission) -> dict[str, str]:
         """Return the header of somebody who may do everything else."""
@@ -78,7 +94,7 @@ class Stage:
         commits, before = self.commits(), self._digest_now()
         yield
         if self.commits() != commits:
-            after = self.digest()
+            after = self._digest_now()
             complaints += [f"{what}: changed {table}" for table in after if after[table] != before[table]]
 
     def _digest_now(self) -> dict[str, str]:
@@ -88,58 +104,98 @@ class Stage:
         return self._remembered[1]
 
     @asynccontextmanager
-    async def copied(self, folder: Path) -> AsyncIterator["Stage"]:
-        """Yield the same stage over a copy of its database: what happens there stays there."""
-        copy = folder / f"copy_{next(self._numbers)}.db"
-        with closing(sqlite3.connect(copy)) as target:
-            self._watcher.backup(target)
-        async with _doors(copy, folder) as (runtime, app, client, source, _):
-            ada, bob, carol = (replace(person, runtime=runtime) for person in (self.ada, self.bob, self.carol))
-            with closing(_watching(copy)) as watcher:
-                yield Stage(runtime, app, client, source, copy, ada, bob, carol, self.things, self.bad_tokens, watcher)
+    async def copied(self) -> AsyncIterator["Stage"]:
+        """Yield the same stage over a copy of its database, as it is now: what happens there stays there, until the next copy.
+
+        There is one copy at a time. It is one file with its connections, written anew where somebody has written to it: to open
+        a database of its own for each request would be most of what these tests cost.
+        """
+        if self._copy is None:
+            folder = self.doors.path.parent / "copy"
+            folder.mkdir()
+            self._copy = await self._stack.enter_async_context(opened(self.scene, folder))
+        copy = self._copy
+        if copy._same_at != (copy.commits(), self.commits()):
+            with closing(sqlite3.connect(copy.doors.path)) as target:
+                target.execute("PRAGMA synchronous=OFF")
+                self._watcher.backup(target)
+            copy._same_at = copy.commits(), self.commits()
+        await copy.doors.begin_again()
+        copy._enter()
+        yield copy
 
 
-@asynccontextmanager
-async def built_stage(template: Path, folder: Path) -> AsyncIterator[Stage]:
-    """Build the stage once; it belongs to the event loop that builds it."""
-    path = folder / "stage.db"
+async def set_up(template: Path, folder: Path) -> Scene:
+    """Build the scene; it may be played on any event loop from then on."""
+    path = folder / "scene.db"
     shutil.copy(template, path)
-    async with _doors(path, folder) as (runtime, app, client, source, clock):
-        tokens = await bad_tokens(runtime, clock)
-        ada = await register(runtime, "Ada", "admin", is_superuser=True)
-        bob = await register(runtime, "Bob", "admin", is_superuser=True)
-        carol = await register(runtime, "Carol", "user")
-        things = await one_of_everything(ada)
-        with closing(_watching(path)) as watcher:
-            yield Stage(runtime, app, client, source, path, ada, bob, carol, things, tokens, watcher)
-
-
-def _watching(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+    async with _doors(path) as doors:
+        tokens = await bad_tokens(doors.runtime, doors.clock)
+        ada = await register(doors.runtime, "Ada", "admin", is_superuser=True)
+        bob = await register(doors.runtime, "Bob", "admin", is_superuser=True)
+        carol = await register(doors.runtime, "Carol", "user")
+        return Scene(path, ada, bob, carol, await one_of_everything(ada), tokens)
 
 
 @asynccontextmanager
-async def _doors(path: Path, folder: Path) -> AsyncIterator[tuple[Runtime, Starlette, httpx.AsyncClient, ScriptedSource, ManualClock]]:
-    settings = Settings(var_dir=folder, database_url=f"sqlite+aiosqlite:///{path}", secret_key=SECRET, log_level="ERROR", rate_limits=False)
-    clock = ManualClock(START)
-    database, bus = Database(settings.effective_database_url, pool_size=8, waits_for_disk=False), MemoryEventBus()
-    runtime = Runtime(settings, clock, database, bus)
-    source = ScriptedSource(clock)
-    provide_accounts(runtime)
-    runtime.provide(Market, Market(source, wall=lambda: float("inf")))
-    provide_trading(runtime)
-    provide_notifications(runtime)
-    app = Starlette(
-        routes=[*graphql_routes(lambda: runtime, settings), *rest_routes(lambda: runtime)],
-        middleware=http_middleware(settings),
-        exception_handlers={HTTPException: outside_refusal},
-    )
-    app.router.redirect_slashes = False
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    await bus.start()
+async def opened(scene: Scene, folder: Path) -> AsyncIterator[Stage]:
+    """Open the doors of a stage with this scene on it; it belongs to the event loop that opens it."""
+    path = folder / "stage.db"
+    with closing(sqlite3.connect(scene.path)) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
+    async with AsyncExitStack() as stack, _doors(path) as doors:
+        watcher = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+        stack.callback(watcher.close)
+        yield Stage(scene, doors, watcher, stack)
+
+
+class Doors:
+    """Every door of the real application over one database file."""
+
+    def __init__(self, path: Path, url: str, database: Database) -> None:
+        self.path = path
+        self._settings = Settings(var_dir=path.parent, database_url=url, secret_key=SECRET, log_level="ERROR", rate_limits=False)
+        self._database = database
+        self._compose()
+        self.app = Starlette(
+            routes=[*graphql_routes(lambda: self.runtime, self._settings), *rest_routes(lambda: self.runtime)],
+            middleware=http_middleware(self._settings),
+            exception_handlers={HTTPException: outside_refusal},
+        )
+        self.app.router.redirect_slashes = False
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://tradewind")
+
+    def _compose(self) -> None:
+        self.clock = ManualClock(START)
+        self.source = ScriptedSource(self.clock)
+        self.runtime = Runtime(self._settings, self.clock, self._database, MemoryEventBus())
+        provide_accounts(self.runtime)
+        self.runtime.provide(Market, Market(self.source, wall=lambda: float("inf")))
+        provide_trading(self.runtime)
+        provide_notifications(self.runtime)
+
+    async def start(self) -> None:
+        await self.runtime.bus.start()
+
+    async def begin_again(self) -> None:
+        """Forget all that is not in the database."""
+        await self.runtime.bus.close()
+        self._compose()
+        await self.start()
+
+    async def close(self) -> None:
+        await self.client.aclose()
+        await self.runtime.bus.close()
+        await self._database.close()
+
+
+@asynccontextmanager
+async def _doors(path: Path) -> AsyncIterator[Doors]:
+    url = f"sqlite+aiosqlite:///{path}"
+    doors = Doors(path, url, await quick_database(url))
+    await doors.start()
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://tradewind") as client:
-            yield runtime, app, client, source, clock
+        yield doors
     finally:
-        await bus.close()
-        await database.close()
+        await doors.close()

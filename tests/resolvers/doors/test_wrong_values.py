@@ -22,7 +22,8 @@ def test_one_thing_is_wrong_in_each_body() -> None:
     assert {"name": 7, "tons": 1.5} in bodies
     assert {"name": None, "tons": 1.5} in bodies
     assert {"name": "x", "tons": "two"} in bodies
-    assert {"name": "x", "tons": Literal("NaN")} in bodies
+    assert {"name": "x", "tons": Literal("1e30")} in bodies
+    assert {"name": "a\0b", "tons": 1.5} in bodies
     assert {"name": "x", "tons": None} not in bodies
     assert {"name": "x", "tons": 1.5} not in bodies
     assert [] not in bodies and [7] in bodies and None in bodies

@@ -9,7 +9,7 @@ type Schema = dict[str, Any]
 type Path = tuple[str | int, ...]
 
 EMOJI = "\N{ROCKET}"
-NO_NUMBERS: list[Any] = ["two", "", EMOJI, "NaN", "Infinity", "1_000", True, [1], {}]
+NO_NUMBERS: list[Any] = ["two", "", "NaN", "Infinity", "1_000", True, [1]]
 TOO_WIDE = 2**63
 WIRE_TYPES = {str: "string", bool: "boolean", list: "array", dict: "object", int: "integer", float: "number"}
 
@@ -21,8 +21,10 @@ class Literal:
     text: str
 
 
-UNWRITABLE = [Literal("NaN"), Literal("-Infinity"), Literal("1e400"), Literal('"\\ud800"'), Literal('"a\\u0000b"')]
-HUGE_NUMBERS: list[Any] = [Literal("1e30"), Literal("1" + "0" * 40), "1e30"]
+# No JSON at all, so that it does not matter where they stand.
+UNWRITABLE = [Literal("NaN"), Literal("-Infinity"), Literal("1e400"), Literal('"\\ud800"')]
+NUL = "a\0b"  # what no database stores
+HUGE_NUMBERS: list[Any] = [Literal("1e30"), "1e30"]
 
 
 def written(document: Any) -> bytes:
@@ -59,8 +61,8 @@ def wrong_values(schema: Schema, components: Schema) -> list[Any]:
     options = resolved(schema, components)
     kinds = {option.get("type", "string" if "enum" in option or "const" in option else "any") for option in options}
     if "any" in kinds:
-        return list(UNWRITABLE)
-    found: list[Any] = [*UNWRITABLE]
+        return [NUL]
+    found: list[Any] = [NUL]
     if kinds & {"number", "integer"}:
         found += NO_NUMBERS + HUGE_NUMBERS
         if "number" not in kinds:
@@ -70,7 +72,7 @@ def wrong_values(schema: Schema, components: Schema) -> list[Any]:
             found += [option["maximum"] + 1] if "maximum" in option else []
             found += [option["exclusiveMinimum"], -1] if "exclusiveMinimum" in option else []
     else:
-        found += [value for value in (7, 1.5, "two", True, [7], {"unheard": EMOJI}) if WIRE_TYPES[type(value)] not in kinds]
+        found += [value for value in (7, "two", True, [7], {"unheard": EMOJI}) if WIRE_TYPES[type(value)] not in kinds]
     if "null" not in kinds:
         found.append(None)
     for option in options:

@@ -172,6 +172,12 @@ async def test_failed_operation_tells_its_cost_too(ada: GraphQLClient) -> None:
     assert answer["extensions"]["cost"] == {"requested": 2, "actual": 1, "limit": 1_000, "remaining": 999, "restorePerSecond": 50}
 
 
+async def test_failure_that_takes_the_answer_away_gives_nothing_back(ada: GraphQLClient) -> None:
+    answer = await ada.ask('{ flows(first: 100) { nodes { id } } spoilt: flows(first: 10, after: "nonsense") { nodes { id } } }')
+    assert answer["data"] is None
+    assert answer["extensions"]["cost"] == {"requested": 112, "actual": 112, "limit": 1_000, "remaining": 888, "restorePerSecond": 50}
+
+
 async def test_event_stream_tells_the_cost_of_an_answer(ada: GraphQLClient) -> None:
     answer = await ada.http.post("/graphql", json={"query": "{ me { id } }"}, headers=ada.headers | {"Accept": "text/event-stream"})
     data = next(line for line in answer.text.splitlines() if line.startswith("data: {"))

@@ -135,7 +135,7 @@ def test_cost_is_measured_on_the_answer(query: str, data: dict[str, Any] | None,
     assert operation.estimate({}) >= cost
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_no_answer_costs_more_than_was_estimated(data: st.DataObject) -> None:
     query, variables = data.draw(operations(GRAPHQL))

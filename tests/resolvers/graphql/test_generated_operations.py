@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +33,7 @@ from schemathesis.graphql import nodes
 from domain.kernel.errors import ErrorCode
 from resolvers.graphql import SCHEMA
 from tests.resolvers.doors.generated import Theatre
+from tests.resolvers.doors.stage import Scene
 from tests.resolvers.graphql.good_arguments import ASKED_BY_CAROL, RootField, root_fields
 
 EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "4"))
@@ -70,8 +70,8 @@ API = schemathesis.graphql.from_dict(dict(introspection_from_schema(SCHEMA._sche
 
 
 @pytest.fixture(scope="module")
-def theatre(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
-    theatre = Theatre(sqlite_template, tmp_path_factory.mktemp("theatre"))
+def theatre(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
+    theatre = Theatre(scene, tmp_path_factory.mktemp("theatre"))
     yield theatre
     theatre.close()
 

@@ -7,6 +7,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, 
 from domain.kernel.permissions import Permission
 from resolvers.graphql import SCHEMA, print_schema
 from tests.graphql_client import GraphQLClient
+from tests.resolvers.graphql.good_arguments import PUBLIC, root_fields
 
 COMMITTED = Path(__file__).parents[3] / "schema" / "schema.graphql"
 TYPES = {name: kind for name, kind in SCHEMA._schema.type_map.items() if not name.startswith("__")}
@@ -114,3 +115,7 @@ MADE_UP = {
     ("input", "PlanSubscriptionInput!"): '{planId: "x"}',
     ("input", "PlanSubscriptionChangesInput!"): "{}",
 }
+
+
+def test_open_fields_are_the_ones_listed_here() -> None:
+    assert {str(field) for field in root_fields() if "Open without a token." in (field.field.description or "")} == PUBLIC

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.flows.events import EXECUTION_UPDATED
 from domain.flows.running import run_execution
@@ -202,6 +203,24 @@ async def test_events_over_http_resume_and_end_with_the_session(
     assert [update["data"]["orderUpdates"]["cursor"] for update in updates] == await stored_cursors(runtime, trader, "order.updated")
     assert last["errors"][0]["extensions"]["code"] == "TOKEN_EXPIRED"
     await nobody_listens(runtime)
+
+
+async def test_events_over_http_have_begun_when_the_client_hears_so(port: int, ada: GraphQLClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = event_log.head
+
+    async def look_late(session: AsyncSession) -> event_log.Cursor:
+        await asyncio.sleep(0.3)
+        return await look(session)
+
+    monkeypatch.setattr(event_log, "head", look_late)
+    headers = ada.headers | {"Accept": "text/event-stream"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
+        async with client.stream("POST", "/graphql", json={"query": ORDERS}, headers=headers) as response:
+            order = (await ada.data(BUY))["createOrder"]
+            lines = response.aiter_lines()
+            assert await anext(lines) == "event: next"
+            update = json.loads((await anext(lines)).removeprefix("data: "))["data"]["orderUpdates"]
+    assert (update["orderId"], update["status"]) == (order["id"], "PENDING")
 
 
 async def test_events_over_http_end_when_the_client_goes(port: int, ada: GraphQLClient, runtime: Runtime) -> None:

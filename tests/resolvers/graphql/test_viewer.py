@@ -1,13 +1,15 @@
 """The role `viewer` changes nothing: every mutation of the schema, asked with a viewer's token."""
 
 import pytest
+import pytest_asyncio
 from graphql import GraphQLObjectType, is_required_argument
 
 from domain.runtime.runtime import Runtime
 from tests.accounts import bearer
 from tests.builders import make_user
-from tests.databases import contents
 from tests.graphql_client import GraphQLClient
+from tests.resolvers.doors.people import Person, register
+from tests.resolvers.doors.stage import Stage
 from tests.resolvers.graphql.test_schema import MADE_UP, TYPES
 
 # What guards the own account, whatever the role.
@@ -26,12 +28,18 @@ def asking(name: str) -> str:
     return f"mutation {{ {name}{f'({arguments})' if arguments else ''}{leaf} }}"
 
 
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def viewer(stage: Stage) -> Person:
+    return await register(stage.runtime, "Vera", "viewer")
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", sorted(set(MUTATIONS) - OWN_ACCOUNT - OPEN))
-async def test_viewer_changes_nothing(nobody: GraphQLClient, runtime: Runtime, name: str) -> None:
-    viewer = nobody.as_(await bearer(runtime, await make_user(runtime, role="viewer")))
-    before = await contents(runtime)
-    assert await viewer.refusal(asking(name)) == "FORBIDDEN"
-    assert await contents(runtime) == before
+async def test_viewer_changes_nothing(stage: Stage, viewer: Person, name: str) -> None:
+    problems: list[str] = []
+    async with stage.nothing_changes(problems, name):
+        code = await GraphQLClient(stage.client, viewer.headers).refusal(asking(name))
+    assert (problems, code) == ([], "FORBIDDEN")
 
 
 async def test_viewer_guards_its_account(nobody: GraphQLClient, runtime: Runtime) -> None:

@@ -28,6 +28,8 @@ from resolvers.identity import identified
 from resolvers.realtime.routes import realtime_routes
 from tests.builders import make_user
 
+PATIENCE_SECONDS = 60  # for what is sure to come, on however busy a machine
+
 
 @contextlib.asynccontextmanager
 async def serving(runtime: Runtime) -> AsyncIterator[str]:
@@ -238,7 +240,7 @@ class Listener:
         return self
 
     async def ask(self, event: str, payload: object = None) -> dict[str, Any]:
-        answer = await self.client.call(event, payload, timeout=5)
+        answer = await self.client.call(event, payload, timeout=PATIENCE_SECONDS)
         assert isinstance(answer, dict)
         return answer
 
@@ -255,7 +257,7 @@ class Listener:
     def of(self, event: str) -> list[dict[str, Any]]:
         return [data for name, data in self.seen if name == event]
 
-    async def wait_for(self, count: int, event: str | None = None, seconds: float = 8) -> None:
+    async def wait_for(self, count: int, event: str | None = None, seconds: float = PATIENCE_SECONDS) -> None:
         async with asyncio.timeout(seconds):
             while len(self.seen if event is None else self.of(event)) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -275,6 +277,6 @@ def conversation_socket(address: str, execution_id: str, query: str = "", **opti
 
 
 async def frame(socket: ClientConnection) -> dict[str, Any]:
-    found = json.loads(await asyncio.wait_for(socket.recv(), 5))
+    found = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS))
     assert isinstance(found, dict)
     return found

@@ -17,7 +17,7 @@ from domain.kernel.events import Event
 from domain.runtime.runtime import Runtime
 from schema.realtime import conversation_view, voting_view
 from tests.databases import both_databases
-from tests.resolvers.realtime.live import Person, conversation_of, conversation_socket, execution_of, frame, message_of
+from tests.resolvers.realtime.live import PATIENCE_SECONDS, Person, conversation_of, conversation_socket, execution_of, frame, message_of
 
 VOTE = {
     "total_agents": 3,
@@ -49,7 +49,7 @@ def speakers(messages: list[dict[str, Any]]) -> list[str]:
 
 async def closing_code(socket: ClientConnection) -> tuple[int, str]:
     with pytest.raises(ConnectionClosed) as end:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 await socket.recv()
     assert end.value.rcvd is not None
@@ -106,7 +106,7 @@ async def test_reader_that_keeps_coming_back_reads_everything_once(address: str,
     discussion = asyncio.create_task(discuss())
     read: list[str] = []
     after, votes = "", 0
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(2 * PATIENCE_SECONDS):
         while not votes:
             query = f"?token={ada.token}" + (f"&after={after}" if after else "")
             async with conversation_socket(address, execution_id, query) as socket:

@@ -16,7 +16,18 @@ from domain.runtime.settings import Settings
 from resolvers.realtime import socketio
 from tests.conftest import REDIS, need_service
 from tests.databases import both_databases
-from tests.resolvers.realtime.live import Listener, Person, Refused, emit, execution_event, listening, person, position_event, serving
+from tests.resolvers.realtime.live import (
+    PATIENCE_SECONDS,
+    Listener,
+    Person,
+    Refused,
+    emit,
+    execution_event,
+    listening,
+    person,
+    position_event,
+    serving,
+)
 
 EVENTS = 120
 
@@ -49,7 +60,7 @@ async def tell_at_random(runtime: Runtime, someone: Person, dice: random.Random)
 async def follow_with_a_bad_network(address: str, someone: Person, dice: random.Random, start: str, wanted: int) -> tuple[list[str], int]:
     seen: list[str] = []
     connections = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(2 * PATIENCE_SECONDS):
         while len(seen) < wanted:
             connections += 1
             after = seen[-1] if seen else start

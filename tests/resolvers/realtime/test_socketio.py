@@ -17,7 +17,17 @@ from domain.notifications.service import NewNotification, create_notification
 from domain.runtime.runtime import Runtime
 from resolvers.realtime import socketio as door
 from tests.audit_log import entries
-from tests.resolvers.realtime.live import Listener, Person, Refused, emit, execution_event, execution_of, listening, position_event
+from tests.resolvers.realtime.live import (
+    PATIENCE_SECONDS,
+    Listener,
+    Person,
+    Refused,
+    emit,
+    execution_event,
+    execution_of,
+    listening,
+    position_event,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -336,7 +346,7 @@ async def test_broken_protocol_ends_its_socket_and_harms_no_other(runtime: Runti
                 await open_raw(raw, ada)
                 await raw.send(packet)
                 with pytest.raises(ConnectionClosed):
-                    async with asyncio.timeout(3):
+                    async with asyncio.timeout(PATIENCE_SECONDS):
                         while True:
                             await raw.recv()
         await emit(runtime, position_event(ada))
@@ -369,7 +379,7 @@ async def test_client_that_does_not_read_is_cut_off_and_can_resume(
         await asyncio.sleep(0.5)
         received: list[dict[str, Any]] = []
         with pytest.raises(ConnectionClosed):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     text = str(await raw.recv())
                     if text.startswith('42["execution_update"'):
@@ -387,7 +397,7 @@ async def test_client_that_asks_without_end_is_cut_off(address: str, ada: Person
         with pytest.raises(ConnectionClosed):
             for number in range(3_000):
                 await raw.send(f'42{number}["resume",{{"after":"0-0"}}]')
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     await raw.recv()
 
@@ -403,6 +413,6 @@ async def test_stranger_is_hung_up_on(address: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("resolvers.realtime.engine.IDENTIFY_SECONDS", 0.1)
     async with connect(f"ws://{address}/socket.io?EIO=4&transport=websocket") as raw:
         with pytest.raises(ConnectionClosed):
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     await raw.recv()

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from resolvers.rest.endpoint import BoundCall
 from resolvers.rest.openapi import openapi
 from schema.rest.dialects import API_V1, V1
 from tests.resolvers.doors.generated import Theatre
+from tests.resolvers.doors.stage import Scene
 from tests.resolvers.rest.good_requests import ROWS, good_request, name_of
 
 EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "4"))
@@ -38,8 +38,8 @@ SCHEMAS = {prefix: schemathesis.openapi.from_dict(document) for prefix, document
 
 
 @pytest.fixture(scope="module")
-def theatre(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
-    theatre = Theatre(sqlite_template, tmp_path_factory.mktemp("theatre"))
+def theatre(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
+    theatre = Theatre(scene, tmp_path_factory.mktemp("theatre"))
     yield theatre
     theatre.close()
 

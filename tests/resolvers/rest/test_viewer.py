@@ -1,22 +1,20 @@
 """The role `viewer` reads everything of its own and changes nothing: every row of both tables, asked with a viewer's token."""
 
 import re
+from dataclasses import dataclass
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from domain.accounts.assigning import assign_role
 from domain.flows.service import NewFlow, create_flow
-from domain.kernel.permissions import Caller
-from domain.market.market import Market
 from domain.runtime.runtime import Runtime
-from resolvers.rest.api_v1 import API_V1_ROWS
 from resolvers.rest.endpoint import BoundCall
-from resolvers.rest.v1 import V1_ROWS
-from tests.accounts import bearer
-from tests.builders import make_user
-from tests.databases import contents
-from tests.resolvers.rest.good_requests import BODIES
+from tests.resolvers.doors.people import register
+from tests.resolvers.doors.stage import Stage
+from tests.resolvers.rest.good_requests import BODIES, name_of
+from tests.resolvers.rest.good_requests import ROWS as EVERY_ROW
 
 # What guards the own account, whatever the role.
 OWN_ACCOUNT = {
@@ -30,48 +28,54 @@ OWN_ACCOUNT = {
     "POST /v1/security/alerts",
     "POST /v1/security/sessions/revoke",
 }
-ROWS = [row for row in (*API_V1_ROWS, *V1_ROWS) if not row.call.public]
+ROWS = [row for row in EVERY_ROW if not row.call.public]
+on_stage = pytest.mark.asyncio(loop_scope="module")
 
 
-def named(row: BoundCall) -> str:
-    return f"{row.call.method} {row.path}"
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody with a flow from the time when she was more than a viewer."""
+
+    id: str
+    headers: dict[str, str]
+    flow_id: str
+
+    def path(self, row: BoundCall) -> str:
+        return re.sub(r"\{[^}]+\}", "nothing", row.path.replace("{flow_id}", self.flow_id).replace("{user_id}", self.id))
 
 
-async def former_trader(runtime: Runtime) -> tuple[Caller, str]:
-    """Return a viewer who has a flow from the time when it was more, and the flow's id."""
-    ada = await make_user(runtime)
-    async with runtime.operation(ada, door="test").unit_of_work() as work:
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def viewer(stage: Stage) -> Viewer:
+    vera = await register(stage.runtime, "Vera", "user")
+    async with vera.operation.unit_of_work() as work:
         flow = await create_flow(work, NewFlow(name="Swing", symbol="BTC/USDT"))
-    async with runtime.operation().unit_of_work() as work:
-        await assign_role(work, ada.id, "viewer")
-    return ada, flow.id
+    async with stage.runtime.operation().unit_of_work() as work:
+        await assign_role(work, vera.caller.id, "viewer")
+    return Viewer(vera.caller.id, vera.headers, flow.id)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.call.method != "GET" and named(row) not in OWN_ACCOUNT], ids=named)
-async def test_viewer_changes_nothing(client: httpx.AsyncClient, runtime: Runtime, source: object, row: BoundCall) -> None:
-    ada, flow_id = await former_trader(runtime)
-    headers = await bearer(runtime, ada)
-    path = re.sub(r"\{[^}]+\}", "nothing", row.path.replace("{flow_id}", flow_id).replace("{user_id}", ada.id))
-    body = BODIES.get(named(row), {})  # good ones, so that nothing but the permission refuses them
-    before = await contents(runtime)
-    answer = await client.request(row.call.method, path, headers=headers, json=body if row.body is not None else None)
-    assert answer.status_code == 403, answer.text
-    assert await contents(runtime) == before
+@on_stage
+@pytest.mark.parametrize("row", [row for row in ROWS if row.call.method != "GET" and name_of(row) not in OWN_ACCOUNT], ids=name_of)
+async def test_viewer_changes_nothing(stage: Stage, viewer: Viewer, row: BoundCall) -> None:
+    problems: list[str] = []
+    body = BODIES.get(name_of(row), {})  # good ones, so that nothing but the permission refuses them
+    async with stage.nothing_changes(problems, name_of(row)):
+        path, json = viewer.path(row), body if row.body is not None else None
+        answer = await stage.client.request(row.call.method, path, headers=viewer.headers, json=json)
+    assert (problems, answer.status_code) == ([], 403), answer.text
 
 
 def test_rows_that_any_role_may_use_are_there() -> None:
-    assert {named(row) for row in ROWS} >= OWN_ACCOUNT
+    assert {name_of(row) for row in ROWS} >= OWN_ACCOUNT
 
 
 OVER_OTHERS = ("/api/v1/users/{user_id}", "/api/v1/roles", "/api/v1/permissions", "/api/v1/audit", "/v1/security/logs")
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.call.method == "GET"], ids=named)
-async def test_viewer_reads_all_that_is_its_own(client: httpx.AsyncClient, runtime: Runtime, source: object, row: BoundCall) -> None:
-    assert runtime.use(Market)
-    ada, flow_id = await former_trader(runtime)
-    path = re.sub(r"\{[^}]+\}", "nothing", row.path.replace("{flow_id}", flow_id))
-    answer = await client.get(path, headers=await bearer(runtime, ada))
+@on_stage
+@pytest.mark.parametrize("row", [row for row in ROWS if row.call.method == "GET"], ids=name_of)
+async def test_viewer_reads_all_that_is_its_own(stage: Stage, viewer: Viewer, row: BoundCall) -> None:
+    answer = await stage.client.get(viewer.path(row), headers=viewer.headers)
     over_others = row.path == "/api/v1/users" or row.path.startswith(OVER_OTHERS)
     assert (answer.status_code == 403) is over_others, answer.text
 
