@@ -109,7 +109,7 @@ class Decision:
     confidence: Decimal = strawberry.field(description="0 to 1.")
     reasoning: str = strawberry.field(description="Why.")
     data: JSON = strawberry.field(description="The numbers behind it.")
-    created_at: datetime = strawberry.field(description="When.")
+    created_at: datetime = strawberry.field(description="When it was written.")
     execution = related(ItsExecution, relations.executions_by_id, "execution_id", "The run.")
 
 
@@ -122,7 +122,7 @@ class Message:
     message_type: str = strawberry.field(description="For instance `vote`.")
     content: JSON = strawberry.field(description="`text`, `confidence` in percent, `sentiment`, `data`.")
     vote: JSON | None = strawberry.field(description="`action`, `confidence` in percent and `weight`, if it is a vote.")
-    created_at: datetime = strawberry.field(description="When.")
+    created_at: datetime = strawberry.field(description="When it was written.")
 
 
 @strawberry.type(description="The discussion of one run.")
@@ -218,7 +218,7 @@ class ExecutionUpdate:
     progress_percent: int = strawberry.field(description="0 to 100; 0 again when it failed.")
     message: str = strawberry.field(description="One sentence.")
     error: Problem | None = strawberry.field(description="Why it failed.")
-    occurred_at: datetime = strawberry.field(description="When.")
+    occurred_at: datetime = strawberry.field(description="When it happened.")
     execution = related(Execution | None, relations.executions_by_id, "execution_id", "The run as it stands now; null once deleted.")
 
     @classmethod
@@ -243,4 +243,4 @@ class ConversationUpdate:
     type: str = strawberry.field(description="`initial`, `message` or `swarm_vote`.")
     messages: list[Message] = strawberry.field(description="What was said: one message, or all so far.")
     swarm_vote: JSON | None = strawberry.field(description="The count of the votes, once it is known.")
-    occurred_at: datetime = strawberry.field(description="When.")
+    occurred_at: datetime = strawberry.field(description="When it happened.")

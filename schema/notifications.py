@@ -93,7 +93,7 @@ class NotificationReceived:
 
 @strawberry.type(description="On which ways notifications of a kind go to the caller.")
 class NotificationPreference:
-    kind: NotificationKind = strawberry.field(description="The kind.")
+    kind: NotificationKind = strawberry.field(description="What the notifications are about.")
     in_app: bool = strawberry.field(description="They are listed and streamed.")
     email: bool = strawberry.field(description="They are mailed: at most once a day about the same thing, and to a confirmed address only.")
     webhook: bool = strawberry.field(description="They are sent to all active webhooks.")
@@ -158,7 +158,7 @@ class NotificationInput:
 
 @strawberry.input(description="Changes for one kind; what is left out or null stays as it is.")
 class NotificationPreferenceInput:
-    kind: NotificationKind = strawberry.field(description="The kind.")
+    kind: NotificationKind = strawberry.field(description="What the notifications are about.")
     in_app: bool | None = strawberry.field(default=None, description="List and stream them.")
     email: bool | None = strawberry.field(default=None, description="Mail them.")
     webhook: bool | None = strawberry.field(default=None, description="Send them to all active webhooks.")

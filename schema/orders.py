@@ -87,12 +87,12 @@ class Fill:
     venue: str = strawberry.field(description="Where it was made.")
     venue_trade_id: str = strawberry.field(description="The venue's own id; booked once however often it is told.")
     symbol: str = strawberry.field(description="What was traded.")
-    side: Side = strawberry.field(description="Direction.")
+    side: Side = strawberry.field(description="Whether it buys or sells.")
     quantity: Decimal = strawberry.field(description="Contracts.")
     price: Decimal = strawberry.field(description="In the quote currency.")
     fee: Decimal = strawberry.field(description="What it cost, in `feeCurrency`.")
     fee_currency: str = strawberry.field(description="Currency of the fee.")
-    executed_at: datetime = strawberry.field(description="When.")
+    executed_at: datetime = strawberry.field(description="When it was traded.")
     order = related(ItsOrder, relations.orders_by_id, "order_id", "The order: from here on to the verdicts, votes and snapshot behind it.")
 
 
@@ -101,7 +101,7 @@ class OrderTransition:
     seq: int = strawberry.field(description="Counts from 1.")
     status: OrderStatus = strawberry.field(description="The new status.")
     reason: str = strawberry.field(description="Why.")
-    created_at: datetime = strawberry.field(description="When.")
+    created_at: datetime = strawberry.field(description="When it was written.")
 
 
 @strawberry.type(description="An order.")
@@ -112,7 +112,7 @@ class Order:
     venue: str = strawberry.field(description="Where it goes.")
     wallet_id: strawberry.ID = strawberry.field(description="Whose money it is.")
     symbol: str = strawberry.field(description="What is traded.")
-    side: Side = strawberry.field(description="Direction.")
+    side: Side = strawberry.field(description="Whether it buys or sells.")
     order_type: OrderType = strawberry.field(description="How it is to be executed.")
     time_in_force: TimeInForce = strawberry.field(description="How long it stays.")
     quantity: Decimal = strawberry.field(description="Contracts asked for.")
@@ -159,7 +159,7 @@ class OrderUpdate:
     order_id: strawberry.ID = strawberry.field(description="The order.")
     client_order_id: str = strawberry.field(description="Its client order id.")
     symbol: str = strawberry.field(description="What is traded.")
-    side: Side = strawberry.field(description="Direction.")
+    side: Side = strawberry.field(description="Whether it buys or sells.")
     order_type: OrderType = strawberry.field(description="How it is executed.")
     status: OrderStatus = strawberry.field(description="How far it had come.")
     quantity: Decimal = strawberry.field(description="Contracts asked for.")
@@ -169,7 +169,7 @@ class OrderUpdate:
     flow_id: strawberry.ID | None = strawberry.field(description="Its flow.")
     execution_id: strawberry.ID | None = strawberry.field(description="The run that placed it.")
     position_id: strawberry.ID | None = strawberry.field(description="The position it acts on.")
-    occurred_at: datetime = strawberry.field(description="When.")
+    occurred_at: datetime = strawberry.field(description="When it happened.")
     order = related(Order | None, relations.orders_by_id, "order_id", "The order as it stands now.")
 
     @classmethod
@@ -197,7 +197,7 @@ class OrderUpdate:
 @strawberry.input(description="A new order.")
 class OrderInput:
     symbol: str = strawberry.field(description="Any spelling or alias of an instrument.")
-    side: Side = strawberry.field(description="Direction.")
+    side: Side = strawberry.field(description="Whether it buys or sells.")
     quantity: Decimal = strawberry.field(description="Contracts: a multiple of the instrument's lot, above 0.")
     order_type: OrderType = strawberry.field(default=OrderType.MARKET, description="Venues say which kinds they take.")
     price: Decimal | None = strawberry.field(default=None, description="Limit price; market orders ignore it.")

@@ -36,15 +36,15 @@ RESOURCE = "What it is about, for instance `trades_per_day`, `agents` or `positi
 @strawberry.type(description="Something that a plan comes with, in words.")
 class PlanFeature:
     resource: str = strawberry.field(description=RESOURCE)
-    title: str = strawberry.field(description="A few words.")
-    description: str = strawberry.field(description="A sentence.")
+    title: str = strawberry.field(description="Its heading, for people.")
+    description: str = strawberry.field(description="What it means, for people.")
 
 
 @strawberry.type(description="The most that a plan allows of a resource.")
 class PlanLimit:
     resource: str = strawberry.field(description=RESOURCE)
-    title: str = strawberry.field(description="A few words.")
-    description: str = strawberry.field(description="A sentence.")
+    title: str = strawberry.field(description="Its heading, for people.")
+    description: str = strawberry.field(description="What it means, for people.")
     value: int = strawberry.field(description="The most: orders a day, agents in a run, or the value of a position in its quote currency.")
 
 

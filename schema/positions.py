@@ -104,7 +104,7 @@ class PositionUpdate:
     take_profit: Decimal | None = strawberry.field(description="The target.")
     exit_reason: OrderPurpose | None = strawberry.field(description="Why it was closed.")
     flow_id: strawberry.ID | None = strawberry.field(description="Its flow.")
-    occurred_at: datetime = strawberry.field(description="When.")
+    occurred_at: datetime = strawberry.field(description="When it happened.")
     position = related(Position | None, relations.positions_by_id, "position_id", "The position as it stands now.")
 
     @classmethod

@@ -47,7 +47,7 @@ class RiskVerdict:
     numbers: JSON = strawberry.field(description="What was compared, measured from our own books.")
     execution_id: strawberry.ID | None = strawberry.field(description="The run.")
     order_id: strawberry.ID | None = strawberry.field(description="The order.")
-    created_at: datetime = strawberry.field(description="When.")
+    created_at: datetime = strawberry.field(description="When it was written.")
 
 
 @strawberry.input(description="A new limit.")

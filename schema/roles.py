@@ -14,7 +14,7 @@ class Permission:
     name: str = strawberry.field(description="`resource:action`.")
     resource: str = strawberry.field(description="What it is about, for instance `orders`.")
     action: str = strawberry.field(description="What may be done with it, for instance `write`.")
-    description: str = strawberry.field(description="A sentence.")
+    description: str = strawberry.field(description="What it is for, in a sentence.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime | None = strawberry.field(description="Last change.")
 
@@ -23,7 +23,7 @@ class Permission:
 class Role:
     id: strawberry.ID = strawberry.field(description="Begins with `role_`.")
     name: str = strawberry.field(description="No other role has it.")
-    description: str = strawberry.field(description="A sentence.")
+    description: str = strawberry.field(description="What it is for, in a sentence.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime | None = strawberry.field(description="Last change.")
     permissions = related(list[Permission], roles.permissions_by_role, "id", "What its members may do, by name.")

@@ -33,7 +33,7 @@ class SecurityAlert:
     user_id: strawberry.ID | None = strawberry.field(description="The person it concerns; null for the whole installation.")
     created_by: strawberry.ID | None = strawberry.field(description="Who reported it; null for the system.")
     alert_type: str = strawberry.field(description="What it is about, for instance `brute_force`.")
-    message: str = strawberry.field(description="A sentence.")
+    message: str = strawberry.field(description="What happened, in a sentence.")
     severity: AlertSeverity = strawberry.field(description="How much it matters.")
     status: AlertStatus = strawberry.field(description="Where it stands.")
     details: JSON = strawberry.field(description="The values that matter.")

@@ -47,4 +47,4 @@ class LedgerEntry:
     cause: EntryCause = strawberry.field(description="Why.")
     fill_id: strawberry.ID | None = strawberry.field(description="The fill that caused it.")
     order_id: strawberry.ID | None = strawberry.field(description="The order that caused it.")
-    created_at: datetime = strawberry.field(description="When.")
+    created_at: datetime = strawberry.field(description="When it was written.")
