@@ -55,7 +55,7 @@ async def weigh_failed_log_ins(operation: Operation, ip: str, user_id: str) -> N
                 work,
                 user_id=user_id,
                 alert_type="suspicious_login",
-                message=f"Somebody has tried at least {GUESSES} times to log in to your account with a wrong password",
+                message=f"Somebody has tried at least {GUESSES} times to log in to this account with a wrong password",
                 severity=AlertSeverity.HIGH,
                 cause=f"suspicious_login:{user_id}",
                 details={"ip": ip or None, "window_minutes": _minutes(GUESSING_WITHIN)},
@@ -94,7 +94,7 @@ async def _changed_permissions(work: UnitOfWork, entry: Entry) -> None:
     if entry["before"] is None and entry["after"] is None:
         return  # the same role or set once more
     concerns_one = entry["object_type"] == "user"
-    what = "Your permissions have" if concerns_one else f"The {entry['object_type']} {entry['object_id']} has"
+    what = "The permissions of this account have" if concerns_one else f"The {entry['object_type']} {entry['object_id']} has"
     # Who looks after the installation is not told to everybody; the audit log says it to those who may read it.
     by = "an administrator" if concerns_one and entry["actor_id"] else entry["actor_email"] or entry["actor_id"] or "the system"
     actor = {} if concerns_one else {"actor_id": entry["actor_id"]}

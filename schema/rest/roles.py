@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from domain.accounts.assigning import PermissionSet, Words
 from domain.accounts.models import PermissionRow
@@ -53,7 +53,9 @@ class AssignedRoleBody:
 
 @dataclass(frozen=True, slots=True)
 class ActiveBody:
-    active: bool
+    """`is_active` is another name of `active`."""
+
+    active: Annotated[bool, Field(validation_alias=AliasChoices("active", "is_active"))]
 
 
 # /v1

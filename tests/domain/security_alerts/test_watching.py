@@ -133,7 +133,10 @@ async def test_whoever_gets_other_rights_is_told(watched: Runtime) -> None:
         await assigning.assign_role(work, user.id, "viewer")
     (alert,) = await alerts(watched)
     assert (alert.alert_type, alert.severity, alert.user_id) == ("permission_change", "medium", user.id)
-    assert (alert.message, alert.details["action"]) == ("Your permissions have been changed by an administrator", "user.assign_role")
+    assert (alert.message, alert.details["action"]) == (
+        "The permissions of this account have been changed by an administrator",
+        "user.assign_role",
+    )
     told = f"{alert.message} {alert.details}"
     assert admin.id not in told and (admin.email or "no e-mail") not in told
 
