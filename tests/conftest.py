@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from domain.kernel.clock import ManualClock, SystemClock
 from domain.kernel.permissions import SYSTEM
@@ -25,6 +26,11 @@ from tests.databases import quick_database
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
 SECRET = "a secret for tests only, long enough to sign with"
+ABANDONED = r"""
+SELECT datname FROM pg_database WHERE datname LIKE 'tradewind\_test\_%'
+AND (pg_stat_file('base/' || oid || '/PG_VERSION', true)).modification < now() - interval '1 hour'
+AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datname = pg_database.datname)
+"""
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
@@ -50,6 +56,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_template() -> Iterator[str]:
     need_service("PostgreSQL", POSTGRES)
     name = f"tradewind_test_{uuid.uuid4().hex[:12]}"
+    asyncio.run(drop_abandoned())
     asyncio.run(administer(f'CREATE DATABASE "{name}"'))
     try:
         upgrade(postgres_url(name))
@@ -63,6 +70,18 @@ async def administer(*statements: str) -> None:
     try:
         for statement in statements:
             await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def drop_abandoned() -> None:
+    """Drop what test runs have left behind that were killed: an hour old, and nobody is connected."""
+    connection = await asyncpg.connect(POSTGRES)
+    try:
+        for row in await connection.fetch(ABANDONED):
+            await connection.execute(f'DROP DATABASE IF EXISTS "{row["datname"]}"')
+    except asyncpg.PostgresError:
+        pass  # another run is at it too, or the user may not look at files: the next run sees to it
     finally:
         await connection.close()
 
@@ -94,9 +113,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_database"))
 
 
+@pytest.fixture(scope="session")
+def settings_of_all_tests() -> Settings:
+    return Settings(secret_key=SecretStr(SECRET), lease_seconds=5, rate_limits=False)
+
+
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(var_dir=tmp_path, database_url=database_url, secret_key=SECRET, lease_seconds=5, rate_limits=False)
+def settings(settings_of_all_tests: Settings, database_url: str, tmp_path: Path) -> Settings:
+    # A copy: to read them from the environment takes longer than many a test.
+    return settings_of_all_tests.model_copy(update={"var_dir": tmp_path, "database_url": database_url})
 
 
 @pytest.fixture

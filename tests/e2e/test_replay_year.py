@@ -22,7 +22,6 @@ from domain.market.candles import Interval
 from domain.market.instruments import find_instrument
 from domain.market.market import Market
 from domain.market.replay import ReplaySource, replay_window
-from domain.runtime.database import Database
 from domain.runtime.event_bus import MemoryEventBus
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
@@ -30,6 +29,7 @@ from domain.runtime.settings import Settings
 from domain.trading.monitoring import monitor_positions
 from tests.accounts import provide_accounts
 from tests.builders import make_trader
+from tests.databases import quick_database
 from tests.e2e.books import problems_in_the_books
 from workers.background import Background
 from workers.catalogue import JOBS
@@ -74,7 +74,7 @@ class Year:
 async def year(settings: Settings) -> AsyncIterator[Year]:
     clock = ManualClock(replay_window(SAMPLE).first)
     source = ReplaySource(SAMPLE, clock)
-    runtime = Runtime(settings, SystemClock(), Database(settings.effective_database_url, waits_for_disk=False), MemoryEventBus())
+    runtime = Runtime(settings, SystemClock(), await quick_database(settings.effective_database_url), MemoryEventBus())
     runtime.provide(Market, Market(source))
     composition.provide_trading(runtime)
     provide_accounts(runtime)

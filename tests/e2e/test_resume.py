@@ -10,7 +10,7 @@ from tests.e2e.followers import GraphQLFollower, SocketIOFollower, following
 from tests.e2e.server_process import Client, ServerProcess
 from tests.e2e.standstill import STANDSTILL, eager_flow
 
-ROUNDS, RUNS_A_ROUND, KILLED_IN_ROUND = 4, 3, 2
+ROUNDS, RUNS_A_ROUND, KILLED_IN_ROUND = 3, 3, 1
 
 
 async def test_followers_cut_off_at_random_see_every_event_once(tmp_path: Path) -> None:
