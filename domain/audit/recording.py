@@ -15,7 +15,7 @@ from domain.audit.models import AuditEntry
 from domain.audit.vocabulary import READ, ActorKind, AuditResult, Severity, event_type_of
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
-from domain.kernel.permissions import SYSTEM, Caller
+from domain.kernel.permissions import Caller
 from domain.runtime.event_log import current_transaction
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
@@ -150,14 +150,6 @@ class Record:
             "ip": operation.ip,
             "user_agent": None if operation.user_agent is None else clean_text(operation.user_agent, 255),
         }
-
-
-def note_fact(work: UnitOfWork, action: str, object_id: str, user_id: str, **details: object) -> None:
-    """Leave an entry, in this transaction, of something that came about by itself: the system is the actor, on the user's behalf."""
-    record = Record(action, work.operation.on_behalf_of(SYSTEM), object_id)
-    record.act_for(user_id)
-    record.add(**details)
-    work.keep(record)
 
 
 def audited[W: (UnitOfWork, Operation), **P, R](

@@ -6,9 +6,7 @@ from decimal import Decimal
 import structlog
 from sqlalchemy import select, update
 
-from domain.audit.recording import note_fact
 from domain.kernel.errors import DomainError
-from domain.kernel.money import plain
 from domain.market.candles import Tick
 from domain.market.market import Market
 from domain.price_alerts.events import price_alert_triggered
@@ -46,7 +44,6 @@ async def fire_if_reached(work: UnitOfWork, alert: PriceAlert, price: Decimal) -
         return False  # somebody was faster: fired, switched off, deleted or set anew
     await work.session.refresh(alert)
     work.emit(price_alert_triggered(alert, price))
-    note_fact(work, "price_alert.trigger", alert.id, alert.user_id, symbol=alert.symbol, price=plain(price))
     return True
 
 

@@ -16,7 +16,6 @@ from domain.price_alerts.service import NewPriceAlert
 from domain.price_alerts.watching import watch_prices
 from domain.runtime.event_log import EventRow
 from domain.runtime.operation import Operation
-from tests.audit_log import entries
 from tests.databases import both_databases
 from tests.market_script import ScriptedSource
 
@@ -45,14 +44,6 @@ async def test_alert_waits_and_fires_once(ada: Operation, system: Operation, sou
     async with ada.reading() as work:
         alert = await service.get_price_alert(work, alert.id)
     assert (alert.is_active, alert.triggered_at, alert.triggered_price) == (False, ada.clock.now(), Decimal("51000.5"))
-    (entry,) = await entries(system.runtime, "price_alert.trigger")
-    assert (entry.event_type, entry.actor_kind, entry.actor_id, entry.object_id) == (
-        "price_alert_triggered",
-        "system",
-        ada.caller.id,
-        alert.id,
-    )
-    assert entry.details == {"symbol": "BTC/USDT", "price": "51000.5"}
     (event,) = await fired(ada)
     told = {key: event[key] for key in ("user_id", "symbol", "condition", "target_price", "price", "message")}
     assert told == {
