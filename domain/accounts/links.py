@@ -82,6 +82,8 @@ async def use_link(work: UnitOfWork, link: MailedToken) -> None:
 
     Raises LINK_INVALID if somebody was faster: the database lets one use through.
     """
+    # The account first, as everywhere: users of two links would else wait for each other at their links.
+    await work.session.execute(select(User.id).where(User.id == link.user_id).with_for_update(key_share=True))
     mine = update(MailedToken).where(MailedToken.digest == link.digest, MailedToken.used_at.is_(None)).values(used_at=work.now)
     if (await work.session.execute(mine.returning(MailedToken.digest))).first() is None:
         raise invalid_link()
