@@ -1,6 +1,6 @@
-"""What accounts leave for later: mail, and forgetting old failures."""
+"""What accounts leave for later: mail, and forgetting what is over."""
 
-from domain.accounts import links, lockout
+from domain.accounts import links, lockout, sessions
 from domain.runtime.operation import Operation
 from workers.jobs import job
 from workers.timetable import Entry
@@ -24,9 +24,11 @@ async def mail_reset_link(operation: Operation, email: str) -> None:
     await links.mail_reset_link(operation, email)
 
 
-async def prune_password_failures(operation: Operation) -> None:
+async def prune(operation: Operation) -> None:
     async with operation.unit_of_work() as work:
         await lockout.prune(work)
+        await sessions.prune(work)
+        await links.prune(work)
 
 
-ENTRIES = (Entry("accounts.prune_password_failures", 3600.0, prune_password_failures),)
+ENTRIES = (Entry("accounts.prune", 3600.0, prune),)

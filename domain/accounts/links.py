@@ -5,7 +5,7 @@ import secrets
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from domain.accounts.mail import Mail
 from domain.accounts.models import MailedToken, User
@@ -15,6 +15,8 @@ from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
 Purpose = Literal["verify_email", "reset_password"]
+# So long after its end a link is still told from one that never was.
+KEPT = timedelta(days=30)
 LIFETIMES: dict[Purpose, timedelta] = {"verify_email": timedelta(hours=24), "reset_password": timedelta(hours=1)}
 
 
@@ -82,6 +84,8 @@ async def use_link(work: UnitOfWork, link: MailedToken) -> None:
 
     Raises LINK_INVALID if somebody was faster: the database lets one use through.
     """
+    # The account first, as everywhere: users of two links would else wait for each other at their links.
+    await work.session.execute(select(User.id).where(User.id == link.user_id).with_for_update(key_share=True))
     mine = update(MailedToken).where(MailedToken.digest == link.digest, MailedToken.used_at.is_(None)).values(used_at=work.now)
     if (await work.session.execute(mine.returning(MailedToken.digest))).first() is None:
         raise invalid_link()
@@ -92,6 +96,11 @@ async def void_links(work: UnitOfWork, user_id: str, purpose: str) -> None:
     """Make the user's open links of a purpose useless."""
     open_ones = update(MailedToken).where(MailedToken.user_id == user_id, MailedToken.purpose == purpose, MailedToken.used_at.is_(None))
     await work.session.execute(open_ones.values(used_at=work.now))
+
+
+async def prune(work: UnitOfWork) -> None:
+    """Delete links that ended 30 days ago."""
+    await work.session.execute(delete(MailedToken).where(MailedToken.expires_at <= work.now - KEPT))
 
 
 async def live_user(work: UnitOfWork, email: str) -> User | None:

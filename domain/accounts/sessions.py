@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from domain.accounts.models import RefreshToken, Session, User
 from domain.accounts.rights import caller_from, rights_of
@@ -17,6 +17,8 @@ from domain.kernel.permissions import Caller
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
+# A refresh token that is over is refused without a look at its row.
+TOKENS_KEPT, SESSIONS_KEPT = timedelta(days=1), timedelta(days=30)
 RevokeReason = Literal["logout", "logout_all", "revoked", "refresh_reuse", "password_change", "password_reset", "account_deleted"]
 
 
@@ -95,6 +97,12 @@ async def revoke_sessions(work: UnitOfWork, user_id: str, reason: RevokeReason, 
         if only is not None:
             entry.change({"revoked_at": None, "revoke_reason": None}, {"revoked_at": work.now, "revoke_reason": reason})
     return len(ended)
+
+
+async def prune(work: UnitOfWork) -> None:
+    """Delete refresh tokens that ended a day ago, and sessions that ended by themselves 30 days ago; the audit log keeps what was done."""
+    await work.session.execute(delete(RefreshToken).where(RefreshToken.expires_at <= work.now - TOKENS_KEPT))
+    await work.session.execute(delete(Session).where(Session.expires_at <= work.now - SESSIONS_KEPT))
 
 
 async def _issue(work: UnitOfWork, user: User, session: Session) -> Tokens:

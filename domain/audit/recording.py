@@ -90,6 +90,7 @@ class Record:
     async def write(self, work: UnitOfWork) -> None:
         if self.is_written or self.is_forgone:
             return
+        self._is_pending = False  # what an earlier transaction wrote and did not commit is gone
         await work.session.flush()
         changes = Changes.of(work.session)
         # A transaction under an operation may only have looked; one that a service was given is the act itself.

@@ -40,6 +40,7 @@ EVENT_TYPES = {
     "order.amend": "trade_order",
     "order.cancel": "trade_order",
     "order.create": "trade_order",
+    "price_alert.trigger": "price_alert_triggered",
     "report.generate": "report_generated",
     "request.limit": "rate_limited",
     "security_alert.create": "security_alert_created",

@@ -3,6 +3,7 @@
 from sqlalchemy import or_, select, update
 
 from domain.accounts.models import User
+from domain.audit.recording import entry_of
 from domain.flows.models import Flow, FlowStatus
 from domain.runtime.unit_of_work import UnitOfWork
 
@@ -11,7 +12,9 @@ async def stop_flows_of(work: UnitOfWork, user: User) -> None:
     """Pause the user's flows and end their loops; a run under way is finished."""
     running = or_(Flow.status == FlowStatus.ACTIVE, Flow.loop_provider.is_not(None))
     mine = update(Flow).where(Flow.user_id == user.id, Flow.deleted_at.is_(None), running)
-    await work.session.execute(mine.values(status=FlowStatus.PAUSED, loop_provider=None, next_run_at=None, updated_at=work.now))
+    stopped = mine.values(status=FlowStatus.PAUSED, loop_provider=None, next_run_at=None, updated_at=work.now).returning(Flow.id)
+    if ids := (await work.session.scalars(stopped)).all():
+        entry_of(work).add(stopped_flows=sorted(ids))
 
 
 async def is_owner_live(work: UnitOfWork, user_id: str) -> bool:

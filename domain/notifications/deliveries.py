@@ -105,7 +105,10 @@ async def queue_lost_deliveries(operation: Operation) -> int:
             WebhookDelivery.next_attempt_at <= work.now - LOST_AFTER,
             or_(WebhookDelivery.claimed_until.is_(None), WebhookDelivery.claimed_until <= work.now),
         )
-        found = (await work.session.scalars(lost.order_by(WebhookDelivery.next_attempt_at).limit(BATCH).with_for_update())).all()
+        # Without the webhook's lock, so it must not wait: what somebody holds is not lost.
+        found = (
+            await work.session.scalars(lost.order_by(WebhookDelivery.next_attempt_at).limit(BATCH).with_for_update(skip_locked=True))
+        ).all()
         for delivery in found:
             delivery.next_attempt_at = work.now  # not lost again for another two minutes
             work.enqueue(DELIVERY_JOB, delivery_id=delivery.id)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from sqlalchemy import ColumnElement, Select, false, func, select, update
 
-from domain.audit.recording import audited
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller, Permission, requires
@@ -128,7 +128,9 @@ async def mark_all_read(work: UnitOfWork) -> AllRead:
         Notification.is_listed,
     )
     marked = await work.session.execute(unread.values(read_at=work.now, updated_at=work.now).returning(Notification.id))
-    return AllRead(len(marked.all()))
+    ids = marked.scalars().all()
+    entry_of(work).add(marked=sorted(ids))
+    return AllRead(len(ids))
 
 
 @audited("notification.delete", id="notification_id")

@@ -6,6 +6,7 @@ from decimal import Decimal
 import structlog
 from sqlalchemy import select, update
 
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError
 from domain.market.candles import Tick
 from domain.market.market import Market
@@ -29,8 +30,7 @@ async def watch_prices(operation: Operation) -> int:
     for start in range(0, len(due), AT_ONCE):
         async with operation.unit_of_work() as work:
             for alert_id, price in due[start : start + AT_ONCE]:
-                alert = await work.session.get(PriceAlert, alert_id)
-                fired += alert is not None and await fire_if_reached(work, alert, price)
+                fired += await _fire(work, alert_id, price)
     return fired
 
 
@@ -44,6 +44,21 @@ async def fire_if_reached(work: UnitOfWork, alert: PriceAlert, price: Decimal) -
         return False  # somebody was faster: fired, switched off, deleted or set anew
     await work.session.refresh(alert)
     work.emit(price_alert_triggered(alert, price))
+    return True
+
+
+@audited("price_alert.trigger", id="alert_id")
+async def _fire(work: UnitOfWork, alert_id: str, price: Decimal) -> bool:
+    alert = await work.session.get(PriceAlert, alert_id)
+    if alert is None or not await fire_if_reached(work, alert, price):
+        work.forgo_record()
+        return False
+    entry = entry_of(work)
+    entry.act_for(alert.user_id)
+    entry.change(
+        {"is_active": True, "triggered_at": None, "triggered_price": None},
+        {"is_active": False, "triggered_at": work.now, "triggered_price": price},
+    )
     return True
 
 

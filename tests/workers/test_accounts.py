@@ -1,9 +1,11 @@
 """Mail from the request to the mailbox, over a real mail server that is not always there."""
 
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from domain.accounts import service
+from domain.accounts import links, service
+from domain.accounts.models import MailedToken, RefreshToken, Session
 from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import Passwords
 from domain.accounts.smtp import MailServer, SmtpMailer
@@ -11,9 +13,11 @@ from domain.kernel.clock import ManualClock
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.runtime.outbox import message_of, take_due
 from domain.runtime.runtime import Runtime
-from tests.accounts import ADA, CHEAP, nobody
+from tests.accounts import ADA, CHEAP, nobody, provide_accounts
+from tests.databases import both_databases
 from tests.mail_server import HangsUp, Mailbox, mail_server
 from tests.workers.conftest import rows
+from workers.accounts import prune
 from workers.catalogue import JOBS
 from workers.jobs import perform
 
@@ -97,3 +101,24 @@ async def test_account_made_by_the_system_needs_no_mail(runtime: Runtime) -> Non
         await service.register(runtime.operation(), **ADA)
         await service.log_in(nobody(runtime), ADA["email"], ADA["password"])
     assert await rows(runtime) == []
+
+
+@both_databases
+async def test_tokens_and_sessions_that_are_over_are_forgotten(runtime: Runtime, clock: ManualClock) -> None:
+    async def kept() -> list[int]:
+        await prune(runtime.operation())
+        async with runtime.operation().reading() as work:
+            return [len((await work.session.scalars(select(table))).all()) for table in (RefreshToken, Session, MailedToken)]
+
+    provide_accounts(runtime)
+    user = await service.register(nobody(runtime), **ADA)
+    await links.mail_verification_link(runtime.operation(), user.id)
+    old = await service.log_in(nobody(runtime), ADA["email"], ADA["password"])
+    clock.advance(days=6)
+    young = await service.refresh(nobody(runtime), old.refresh_token)
+    assert await kept() == [2, 1, 1]
+    clock.advance(days=2)
+    assert await kept() == [1, 1, 1]
+    await service.refresh(nobody(runtime), young.refresh_token)
+    clock.advance(days=7 + 30)
+    assert await kept() == [0, 0, 0]

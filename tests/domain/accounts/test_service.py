@@ -378,6 +378,16 @@ class TestLinks:
         assert len(winners) == 1
         await log_in(runtime, f"analytical engine {winners[0]}")
 
+    @both_databases
+    async def test_of_several_links_used_at_once_exactly_one_sets_the_password(self, runtime: Runtime, ada: User) -> None:
+        for _ in range(6):
+            await links.mail_reset_link(runtime.operation(), "ada@example.com")
+        tries = [service.reset_password(nobody(runtime), token, "analytical engine") for _, token in mails(runtime)]
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        assert sum(isinstance(result, User) for result in results) == 1
+        refusals = [result for result in results if not isinstance(result, User)]
+        assert [isinstance(refusal, DomainError) and refusal.code for refusal in refusals] == [ErrorCode.LINK_INVALID] * 5
+
     async def test_weak_password_leaves_link_and_password_as_they_are(self, runtime: Runtime, ada: User) -> None:
         await links.mail_reset_link(runtime.operation(), "ada@example.com")
         token = mails(runtime)[0][1]

@@ -1,3 +1,4 @@
+import contextlib
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from domain.accounts.rights import caller_from, rights_of
 from domain.audit.recording import Audited, audited, entry_of, note_refusal
 from domain.audit.vocabulary import ActorKind, AuditResult, Severity
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.kernel.events import Event
 from domain.kernel.permissions import Permission, requires
 from domain.plans.catalogue import NewPlan, PlanChanges, create_plan, delete_plan, update_plan
 from domain.risk.models import RiskRule
@@ -103,6 +105,23 @@ async def test_repeated_request_with_the_same_key_leaves_one_entry(runtime: Runt
             ids.add((await create_plan(work, NewPlan("Mine", "A plan.", 5))).id)  # type: ignore[arg-type]
     assert len(ids) == 1
     assert (await only_entry(runtime)).object_id == ids.pop()
+
+
+async def test_entry_of_a_transaction_that_could_not_be_committed_is_written_with_the_next(runtime: Runtime, ada: Operation) -> None:
+    async def refuse(_work: UnitOfWork, _event: Event) -> None:
+        raise RuntimeError("no")
+
+    @audited("thing.try")
+    async def try_twice(operation: Operation) -> None:
+        with contextlib.suppress(RuntimeError):
+            async with operation.unit_of_work() as work:
+                work.emit(Event("thing.tried", operation.caller.id, "thing_1", {}))
+        async with operation.unit_of_work():
+            pass  # nothing to change after all
+
+    runtime.react("thing.tried", refuse)
+    await try_twice(ada)
+    assert (await only_entry(runtime)).action == "thing.try"
 
 
 async def test_two_services_in_one_transaction_leave_an_entry_each(runtime: Runtime, ada: Operation) -> None:

@@ -10,6 +10,7 @@ from domain.kernel.clock import ManualClock
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from tests.accounts import provide_accounts
+from tests.audit_log import entries
 from tests.databases import both_databases
 from tests.domain.flows.runs import executions, new_flow, orders, record, trigger
 
@@ -37,6 +38,7 @@ async def test_flows_of_a_closed_account_stop(ada: Operation, trading: Runtime, 
         await start_flow(work, looping.id)
     waiting = await trigger(ada, single)
     await close(ada)  # type: ignore[operator]
+    assert (await entries(trading))[-1].details["stopped_flows"] == [looping.id]
     async with ada.reading() as work:
         found = [await get_flow(work, flow.id) for flow in (looping, single, idle)]
     assert [flow.status for flow in found] == [FlowStatus.PAUSED, FlowStatus.DRAFT, FlowStatus.DRAFT]

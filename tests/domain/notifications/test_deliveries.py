@@ -244,6 +244,20 @@ async def test_death_between_sending_and_recording_sends_again_under_the_same_id
     assert [one.finished_at is None for one in await attempts(ada, done)] == [True, False]
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_search_for_lost_messages_waits_for_nobody(ada: Operation, told: Runtime, clock: ManualClock) -> None:
+    async with receiving() as receiver:
+        for _ in range(2):
+            await subscribed(ada, receiver.url)
+        await alert(ada)
+        clock.advance(minutes=2)
+        held = (await rows(ada, WebhookDelivery))[0]
+        async with ada.unit_of_work() as work:
+            await work.session.get(WebhookDelivery, held.id, with_for_update=True)
+            async with asyncio.timeout(5):
+                assert await queue_lost_deliveries(told.operation()) == 1
+
+
 async def test_message_whose_jobs_are_all_lost_is_found(ada: Operation, told: Runtime, clock: ManualClock) -> None:
     async with receiving() as receiver:
         await subscribed(ada, receiver.url)

@@ -13,6 +13,7 @@ from domain.notifications.relations import newest_unread, unread_counts
 from domain.notifications.service import NewNotification
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
+from tests.audit_log import entries
 from tests.builders import operation_of_new_user
 from tests.conftest import START
 from tests.databases import both_databases
@@ -79,6 +80,8 @@ async def test_all_are_read_together_and_only_ones_own(ada: Operation, bob: Oper
     async with ada.unit_of_work() as work:
         done = await service.mark_all_read(work)
     assert (done.marked_count, done.message) == (1, "Marked 1 notifications as read")
+    (entry,) = await entries(ada.runtime, "notification.read_all")
+    assert entry.details == {"marked": [notes[2].id]}
     assert [row.read_at for row in await rows(ada, Notification)] == [START, None, START + timedelta(minutes=1)]
     assert (await unread(ada), await unread(bob)) == (0, 1)
 

@@ -16,6 +16,7 @@ from domain.price_alerts.service import NewPriceAlert
 from domain.price_alerts.watching import watch_prices
 from domain.runtime.event_log import EventRow
 from domain.runtime.operation import Operation
+from tests.audit_log import entries
 from tests.databases import both_databases
 from tests.market_script import ScriptedSource
 
@@ -69,6 +70,11 @@ async def test_many_who_look_at_once_fire_it_once(ada: Operation, system: Operat
     source.price_now = Decimal(60_000)
     assert sum(await asyncio.gather(*(watch_prices(system) for _ in range(8)))) == 5
     assert len(await fired(ada)) == 5
+    told = await entries(ada.runtime, "price_alert.trigger")
+    assert len({entry.object_id for entry in told}) == len(told) == 5
+    assert {(entry.actor_kind, entry.actor_id, entry.event_type) for entry in told} == {("system", ada.caller.id, "price_alert_triggered")}
+    assert told[0].before == {"is_active": True, "triggered_at": None, "triggered_price": None}
+    assert told[0].after is not None and told[0].after["triggered_price"] == "60000"
 
 
 @both_databases
