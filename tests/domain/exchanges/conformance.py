@@ -145,7 +145,6 @@ class CcxtStand:
         self.venue = CcxtVenue(self._exchange_id, self._credentials_of, self._clock, connection, self.call_seconds)
 
     async def _credentials_of(self, account: str) -> Credentials:
-        assert account == ACCOUNT
         return self.credentials
 
 
