@@ -235,9 +235,12 @@ async def test_an_open_order_of_the_same_id_is_taken_for_ours(stand: CcxtStand) 
 
 
 async def test_many_at_once_keep_the_order_of_their_numbers(stand: CcxtStand) -> None:
+    await stand.venue.balances(ACCOUNT)
+    stand.server.most_in_flight = 0
+    stand.server.trouble("place", Trouble.LATE, times=3, seconds=0.05)
     reports = await asyncio.gather(*(stand.venue.place(market(f"a{number}", "0.01")) for number in range(8)))
     assert {report.status for report in reports} == {VenueStatus.FILLED}
-    assert len(stand.floor.orders) == 8
+    assert (len(stand.floor.orders), stand.server.most_in_flight) == (8, 1)
 
 
 async def test_orders_of_two_wallets_have_different_names(stand: CcxtStand) -> None:

@@ -62,6 +62,7 @@ class WireServer:
         self.hides_trades = 0
         self.skew_seconds = 0.0
         self.is_down = False
+        self.in_flight = self.most_in_flight = 0
 
     def name_of(self, asked: Asked) -> str:
         """Return the kind of call: place, cancel, amend, find, open, closed, trades, balance, markets, time."""
@@ -101,6 +102,14 @@ class WireServer:
         asked = Asked(request.method, request.path, request.query_string, await request.text(), headers)
         name = self.name_of(asked)
         self.calls.append(name)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            return await self._answer(request, name, asked)
+        finally:
+            self.in_flight -= 1
+
+    async def _answer(self, request: web.Request, name: str, asked: Asked) -> web.StreamResponse:
         fault = self.faults[name].popleft() if self.faults[name] else None
         fault = Fault(Trouble.BROKEN) if self.is_down else fault
         match fault and fault.trouble:
