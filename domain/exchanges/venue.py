@@ -1,4 +1,4 @@
-"""The port to a venue: what it is asked, what it reports, and the two ways in which it can fail."""
+"""The port to a venue: what it is asked, what it reports, and the ways in which it can fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,12 +81,53 @@ class VenueFill:
 
 @dataclass(frozen=True, slots=True)
 class VenueReport:
-    """All a venue knows about an order: its status and every fill so far."""
+    """All a venue knows about an order: its status and every fill so far.
+
+    `quantity` is what the venue took, which can be less than was asked when it was cut to the venue's step; None if that is the same.
+    """
 
     venue_order_id: str
     status: VenueStatus
     fills: tuple[VenueFill, ...] = ()
     reason: str | None = None
+    quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOpenOrder:
+    """An order that rests at the venue, whoever placed it; `client_id` is what the venue calls `known_as`, None if it has none."""
+
+    venue_order_id: str
+    client_id: str | None
+    symbol: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+    price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueBalance:
+    """What an account holds of one currency: `free` can be spent, `locked` is held by open orders."""
+
+    currency: str
+    free: Decimal
+    locked: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentRules:
+    """What a venue takes of one instrument: quantities in steps of `step`, prices in steps of `tick`; minimums of None do not exist.
+
+    `min_notional` is price times quantity in the quote currency; `taker_fee_rate` is a fraction, None if the venue does not tell.
+    """
+
+    symbol: str
+    step: Decimal
+    tick: Decimal
+    min_quantity: Decimal | None = None
+    min_notional: Decimal | None = None
+    taker_fee_rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +138,70 @@ class Estimate:
     fee: Decimal
 
 
+class Ability(StrEnum):
+    """What a venue may be able to do beyond placing and finding orders; `Venue.abilities` says which it can."""
+
+    AMEND = "amend"
+    BALANCES = "balances"
+    CANCEL = "cancel"
+    OPEN_ORDERS = "open_orders"
+    RULES = "rules"
+
+
+class Refusal(StrEnum):
+    """Why a venue refused."""
+
+    BELOW_MINIMUM = "below_minimum"
+    CREDENTIALS = "credentials"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    INVALID_ORDER = "invalid_order"
+    MARKET_CLOSED = "market_closed"
+    NOT_SUPPORTED = "not_supported"
+    ORDER_NOT_FOUND = "order_not_found"
+    OTHER = "other"
+    UNKNOWN_SYMBOL = "unknown_symbol"
+
+
 class VenueRejected(Exception):
-    """The venue refused the order for good: it becomes `rejected` and is not sent again."""
+    """The venue refused for good: a refused order becomes `rejected` and is not sent again; any other call changed nothing."""
+
+    def __init__(self, message: str = "", reason: Refusal = Refusal.OTHER) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class VenueUnavailable(Exception):
-    """Nobody knows whether the venue took the order: it stays unresolved and is looked up before it is sent again."""
+    """Nobody knows whether the venue took the order: it stays unresolved and is looked up before it is sent again.
+
+    `may_have_been_accepted` is False where it certainly did not take it; the look-up then only confirms it.
+    """
+
+    def __init__(self, message: str = "", *, may_have_been_accepted: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_been_accepted = may_have_been_accepted
+
+
+class VenueRateLimited(VenueUnavailable):
+    """The venue wants to be left alone for `retry_after_seconds`; it did not take the order. Calls before then fail without being made."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message, may_have_been_accepted=False)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class VenueLockedOut(VenueUnavailable):
+    """The venue does not accept the account's credentials: nothing is asked again until they change."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, may_have_been_accepted=False)
 
 
 class Venue(Protocol):
-    """A place that executes orders. Every call may be slow: never make one inside a transaction."""
+    """A place that executes orders. Every call may be slow: never make one inside a transaction.
+
+    Every call but `estimate` raises VenueUnavailable, or one of its kinds. A call that the venue is not able to answer
+    raises VenueRejected with NOT_SUPPORTED and does nothing else.
+    """
 
     @property
     def name(self) -> str: ...
@@ -116,18 +211,58 @@ class Venue(Protocol):
         """Return after how many seconds a call that has not returned has been given up; a look-up then tells its outcome."""
         ...
 
+    @property
+    def abilities(self) -> frozenset[Ability]: ...
+
     def supports(self, order_type: OrderType) -> bool: ...
+
+    def known_as(self, account: str, client_order_id: str) -> str:
+        """Return what an order is called at the venue itself: the same for the same order for ever; no I/O."""
+        ...
 
     def estimate(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> Estimate:
         """Return what a market order should fill at and cost; no I/O."""
         ...
 
     async def place(self, order: VenueOrder) -> VenueReport:
-        """Hand the order over. Raises VenueRejected or VenueUnavailable."""
+        """Hand the order over; one that the venue has already is reported as it stands. Raises VenueRejected or VenueUnavailable.
+
+        Whoever may have handed it over before has asked `find` first.
+        """
         ...
 
     async def find(self, account: str, client_order_id: str, symbol: str) -> VenueReport | None:
         """Return what became of an order, None if the venue never took it. Raises VenueUnavailable."""
+        ...
+
+    async def cancel(self, account: str, client_order_id: str, symbol: str) -> VenueReport:
+        """Take what is left of an order off and return how it stands then.
+
+        An order that had ended, also while the cancellation was on its way, is reported as it ended: that is no error.
+        Raises VenueRejected with ORDER_NOT_FOUND if the venue never took it.
+        """
+        ...
+
+    async def amend(
+        self, account: str, client_order_id: str, symbol: str, quantity: Decimal | None = None, price: Decimal | None = None
+    ) -> VenueReport:
+        """Change the total quantity or the price of a resting order, keeping its id, and return how it stands then.
+
+        Raises VenueRejected with ORDER_NOT_FOUND if it does not rest there (any more), with the reason if the change is refused;
+        the order then stands as it stood.
+        """
+        ...
+
+    async def open_orders(self, account: str, symbol: str | None = None) -> tuple[VenueOpenOrder, ...]:
+        """Return the resting orders of an account, also those that somebody placed there by other means."""
+        ...
+
+    async def balances(self, account: str) -> tuple[VenueBalance, ...]:
+        """Return the currencies of which an account holds anything, by name."""
+        ...
+
+    async def rules(self, symbol: str) -> InstrumentRules:
+        """Return what the venue takes of an instrument. Raises VenueRejected with UNKNOWN_SYMBOL."""
         ...
 
 

@@ -36,7 +36,7 @@ async def record_report(work: UnitOfWork, order_id: str, report: VenueReport) ->
     """Book what is new in a venue's report and return the order as it then stands; the same report again changes nothing.
 
     Fills are truth even for an order that has ended: they are booked, and the status stays. The order counts as filled once its
-    fills add up to its quantity, whatever word the venue uses.
+    fills add up to its quantity, or to what the venue took of it, whatever word the venue uses.
     """
     order, wallet = await lock_order(work, order_id)
     known = set(await work.session.scalars(select(Fill.venue_trade_id).where(Fill.order_id == order.id)))
@@ -116,7 +116,9 @@ def holding_of(position: Position) -> Holding:
 
 
 def _what_happened(order: Order, report: VenueReport) -> tuple[OrderTrigger, str]:
-    if order.filled_quantity >= order.quantity:
+    # Cut to the venue's step it can never fill whole: what the venue took is what counts then.
+    whole = order.quantity if report.quantity is None else min(order.quantity, report.quantity)
+    if order.filled_quantity >= whole:
         return OrderTrigger.FILL, "Filled"
     if report.status in _ENDINGS:
         trigger, reason = _ENDINGS[report.status]

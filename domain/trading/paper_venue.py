@@ -8,10 +8,15 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.exchanges.venue import (
+    Ability,
     Estimate,
+    InstrumentRules,
     OrderType,
+    Refusal,
     Side,
+    VenueBalance,
     VenueFill,
+    VenueOpenOrder,
     VenueOrder,
     VenueRejected,
     VenueReport,
@@ -41,6 +46,7 @@ class PaperVenue:
 
     name = "paper"
     call_seconds = 2.0
+    abilities = frozenset({Ability.CANCEL, Ability.OPEN_ORDERS, Ability.RULES})
 
     def __init__(
         self, market: Market, database: Database, clock: Clock, fee_rate: Decimal = FEE_RATE, slippage_rate: Decimal = SLIPPAGE_RATE
@@ -50,6 +56,9 @@ class PaperVenue:
 
     def supports(self, order_type: OrderType) -> bool:
         return order_type is OrderType.MARKET
+
+    def known_as(self, account: str, client_order_id: str) -> str:
+        return client_order_id
 
     def estimate(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> Estimate:
         """Return the price and the fee of a market order while the market stands at `price`."""
@@ -67,13 +76,14 @@ class PaperVenue:
         if earlier is not None:
             return earlier
         if not self.supports(order.order_type):
-            raise VenueRejected(f"The paper venue takes market orders only, not {order.order_type.value}")
+            raise VenueRejected(f"The paper venue takes market orders only, not {order.order_type.value}", Refusal.NOT_SUPPORTED)
         try:
             tick = await self._market.price(order.symbol)
         except DomainError as refusal:
             if refusal.code is ErrorCode.MARKET_UNAVAILABLE:
                 raise VenueUnavailable(refusal.message) from refusal
-            raise VenueRejected(refusal.message) from refusal
+            reason = Refusal.UNKNOWN_SYMBOL if refusal.code is ErrorCode.UNKNOWN_SYMBOL else Refusal.OTHER
+            raise VenueRejected(refusal.message, reason) from refusal
         estimate = self.estimate(order.symbol, order.side, order.quantity, tick.price)
         fill = VenueFill(
             trade_id=new_id("trade"),
@@ -95,6 +105,34 @@ class PaperVenue:
         async with self._database.reading() as session:
             row = await session.scalar(query)
         return None if row is None else _report_of(row.report)
+
+    async def cancel(self, account: str, client_order_id: str, symbol: str) -> VenueReport:
+        """Report the order as it ended: nothing rests here, so every cancellation comes too late."""
+        report = await self.find(account, client_order_id, symbol)
+        if report is None:
+            raise VenueRejected("The paper venue has no such order", Refusal.ORDER_NOT_FOUND)
+        return report
+
+    async def amend(
+        self, account: str, client_order_id: str, symbol: str, quantity: Decimal | None = None, price: Decimal | None = None
+    ) -> VenueReport:
+        raise VenueRejected("Nothing rests on the paper venue that could be amended", Refusal.NOT_SUPPORTED)
+
+    async def open_orders(self, account: str, symbol: str | None = None) -> tuple[VenueOpenOrder, ...]:
+        """Return nothing: every order ends the moment it is placed."""
+        return ()
+
+    async def balances(self, account: str) -> tuple[VenueBalance, ...]:
+        raise VenueRejected("The paper venue keeps no accounts: our ledger is the only one", Refusal.NOT_SUPPORTED)
+
+    async def rules(self, symbol: str) -> InstrumentRules:
+        try:
+            instrument = find_instrument(symbol)
+        except DomainError as refusal:
+            raise VenueRejected(refusal.message, Refusal.UNKNOWN_SYMBOL) from refusal
+        return InstrumentRules(
+            instrument.symbol, instrument.lot, instrument.tick, instrument.min_quantity, instrument.min_notional, self.fee_rate
+        )
 
     async def _keep(self, order: VenueOrder, report: VenueReport) -> bool:
         # The venue's own transaction: what it accepted stays accepted, whatever becomes of the caller. False: it came twice at once.

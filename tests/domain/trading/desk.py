@@ -8,7 +8,19 @@ from itertools import count
 
 from sqlalchemy import select
 
-from domain.exchanges.venue import Estimate, OrderType, Side, Venue, VenueOrder, VenueReport, Venues
+from domain.exchanges.venue import (
+    Ability,
+    Estimate,
+    InstrumentRules,
+    OrderType,
+    Side,
+    Venue,
+    VenueBalance,
+    VenueOpenOrder,
+    VenueOrder,
+    VenueReport,
+    Venues,
+)
 from domain.kernel.clock import ManualClock
 from domain.kernel.permissions import Caller
 from domain.market.instruments import Instrument, find_instrument
@@ -58,6 +70,30 @@ class CrashingVenue:
 
     async def find(self, account: str, client_order_id: str, symbol: str) -> VenueReport | None:
         return await self._venue.find(account, client_order_id, symbol)
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return self._venue.abilities
+
+    def known_as(self, account: str, client_order_id: str) -> str:
+        return self._venue.known_as(account, client_order_id)
+
+    async def cancel(self, account: str, client_order_id: str, symbol: str) -> VenueReport:
+        return await self._venue.cancel(account, client_order_id, symbol)
+
+    async def amend(
+        self, account: str, client_order_id: str, symbol: str, quantity: Decimal | None = None, price: Decimal | None = None
+    ) -> VenueReport:
+        return await self._venue.amend(account, client_order_id, symbol, quantity, price)
+
+    async def open_orders(self, account: str, symbol: str | None = None) -> tuple[VenueOpenOrder, ...]:
+        return await self._venue.open_orders(account, symbol)
+
+    async def balances(self, account: str) -> tuple[VenueBalance, ...]:
+        return await self._venue.balances(account)
+
+    async def rules(self, symbol: str) -> InstrumentRules:
+        return await self._venue.rules(symbol)
 
 
 @dataclass

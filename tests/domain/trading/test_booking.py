@@ -1,6 +1,7 @@
 """Reports of a venue that fills in parts, repeats itself, and answers in the wrong order."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -57,6 +58,16 @@ async def test_fills_in_parts_add_up(desk: Desk, order: Order) -> None:
     assert (order.status, order.average_fill_price, order.total_fees) == (OrderStatus.FILLED, Decimal(50_060), Decimal(2))
     position = await desk.row(Position)
     assert (position.quantity, position.entry_price, position.entry_fees) == (Decimal("0.1"), Decimal(50_060), Decimal(2))
+
+
+async def test_an_order_that_the_venue_cut_to_its_step_is_filled_with_what_it_took(desk: Desk, order: Order) -> None:
+    both = fill(desk, "t1", "0.04", "50000"), fill(desk, "t2", "0.05", "50000")
+    cut = VenueReport("v-1", VenueStatus.FILLED, both, quantity=Decimal("0.09"))
+    for fills, status in ((both[:1], OrderStatus.PARTIALLY_FILLED), (both, OrderStatus.FILLED)):
+        async with desk.system.unit_of_work() as work:
+            order = await record_report(work, order.id, replace(cut, fills=fills))
+        assert order.status is status
+    assert (order.filled_quantity, order.remaining_quantity) == (Decimal("0.09"), Decimal("0.01"))
 
 
 async def test_the_same_report_again_changes_nothing(desk: Desk, order: Order) -> None:
