@@ -43,5 +43,7 @@ def in_order_of_passing(orders: Iterable[BookOrder], last: Decimal) -> list[Book
 
     The stop furthest behind the price was passed first; orders at the same stop keep their priority in time.
     """
-    reached = [order for order in orders if is_reached(order, last)]
-    return sorted(reached, key=lambda order: (-abs(EXACT.subtract(order.stop_price or last, last)), order.sequence))
+    reached = [(order, order.stop_price) for order in orders if order.stop_price is not None and is_reached(order, last)]
+    # A stop of 0 is a price like any other where prices may fall below it.
+    in_order = sorted(reached, key=lambda one: (-abs(EXACT.subtract(one[1], last)), one[0].sequence))
+    return [order for order, _ in in_order]

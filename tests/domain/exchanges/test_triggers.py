@@ -82,3 +82,8 @@ def test_the_furthest_stop_was_passed_first() -> None:
         waiting(Side.SELL, Kind.STOP, "7", sequence=4),
     ]
     assert [order.sequence for order in in_order_of_passing(orders, Decimal(8))] == [2, 3, 1]
+
+
+def test_a_stop_at_nothing_is_a_price_like_any_other() -> None:
+    orders = [waiting(Side.BUY, Kind.STOP, stop, sequence=sequence) for stop, sequence in (("1", 1), ("0", 2), ("-1", 3))]
+    assert [order.sequence for order in in_order_of_passing(orders, Decimal(2))] == [3, 2, 1]
