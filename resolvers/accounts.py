@@ -4,10 +4,9 @@ import strawberry
 
 from domain.accounts import administration, models, open_sessions, profile, service, sessions
 from schema.accounts import PhoneNumberInput, ProfileInput, RegisterInput, Session, Tokens, User
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation
-from schema.scalars import Cursor
 
 
 @strawberry.type
@@ -17,36 +16,14 @@ class AccountQueries:
         async with info.context.reading() as work:
             return await service.get_me(work)
 
-    @field(Connection[Session], "Where the caller is logged in, newest first.", service=open_sessions.page_of_sessions)
-    async def sessions(
-        self,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await open_sessions.page_of_sessions(work, page))
+    sessions = listing(Session, "Where the caller is logged in, newest first.", open_sessions.page_of_sessions)
 
     @field(User | None, "Somebody's account. Raises NOT_FOUND.", service=administration.get_user)
     async def user(self, info: Info, id: strawberry.ID) -> models.User:
         async with info.context.reading() as work:
             return await administration.get_user(work, id)
 
-    @field(Connection[User], "All accounts, newest first.", service=administration.page_of_users)
-    async def users(
-        self,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await administration.page_of_users(work, page))
+    users = listing(User, "All accounts, newest first.", administration.page_of_users)
 
 
 @strawberry.type

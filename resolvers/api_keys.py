@@ -6,11 +6,10 @@ import strawberry
 
 from domain.accounts import api_keys, models
 from schema.api_keys import ApiKey, ApiKeyInput, CreatedApiKey
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation
 from schema.inputs import checked
-from schema.scalars import Cursor
 
 
 @strawberry.type
@@ -20,22 +19,7 @@ class ApiKeyQueries:
         async with info.context.reading() as work:
             return await api_keys.get_api_key(work, id)
 
-    @field(
-        Connection[ApiKey],
-        "The caller's API keys, newest first, those that have ended too.",
-        service=api_keys.page_of_api_keys,
-    )
-    async def api_keys(
-        self,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await api_keys.page_of_api_keys(work, page))
+    api_keys = listing(ApiKey, "The caller's API keys, newest first, those that have ended too.", api_keys.page_of_api_keys)
 
 
 @strawberry.type

@@ -7,11 +7,10 @@ import strawberry
 
 from domain.devices import liveness, models, service
 from domain.devices.events import DEVICE_UPDATED, device_updated
-from domain.devices.models import DeviceStatus, DeviceType
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
 from resolvers.graphql_door.streams import AFTER, updates
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.devices import Device, DeviceChangesInput, DeviceInput, DeviceUpdate, RegisteredDevice
 from schema.fields import field, mutation, subscription
@@ -21,25 +20,7 @@ from schema.scalars import Cursor
 
 @strawberry.type
 class DeviceQueries:
-    @field(
-        Connection[Device],
-        "The caller's devices, newest first; `location` finds a part of the text.",
-        service=service.page_of_devices,
-    )
-    async def devices(
-        self,
-        info: Info,
-        type: DeviceType | None = None,
-        status: DeviceStatus | None = None,
-        location: str | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await service.page_of_devices(work, page, type, status, location))
+    devices = listing(Device, "The caller's devices, newest first; `location` finds a part of the text.", service.page_of_devices)
 
     @field(Device | None, "One device, by its id or the hardware's own. Raises NOT_FOUND.", service=service.get_device)
     async def device(self, info: Info, id: strawberry.ID) -> models.Device:

@@ -8,11 +8,10 @@ import strawberry
 from domain.flows import models, relations, service
 from domain.flows.conversing import CONVERSATION_MESSAGE, CONVERSATION_SWARM_VOTE
 from domain.flows.events import EXECUTION_UPDATED, update_of
-from domain.flows.models import ExecutionStatus
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
 from resolvers.graphql_door.streams import AFTER, updates
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.executions import ConversationUpdate, Decision, Execution, ExecutionUpdate, Message
 from schema.fields import field, mutation, subscription
@@ -26,39 +25,13 @@ class ExecutionQueries:
         async with info.context.reading() as work:
             return (await service.get_execution(work, id)).execution
 
-    @field(
-        Connection[Execution],
+    executions = listing(
+        Execution,
         "The caller's runs, newest first; of one flow, if it is named. Raises NOT_FOUND for a flow that is not there.",
-        service=relations.page_of_executions,
+        relations.page_of_executions,
     )
-    async def executions(
-        self,
-        info: Info,
-        flow_id: strawberry.ID | None = None,
-        status: ExecutionStatus | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_executions(work, page, flow_id, status))
 
-    @field(Connection[Decision], "What the stages of the caller's runs decided, newest first.", service=relations.page_of_decisions)
-    async def decisions(
-        self,
-        info: Info,
-        execution_id: strawberry.ID | None = None,
-        agent_role: str | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_decisions(work, page, execution_id, agent_role))
+    decisions = listing(Decision, "What the stages of the caller's runs decided, newest first.", relations.page_of_decisions)
 
 
 @strawberry.type

@@ -3,15 +3,12 @@
 import strawberry
 
 from domain.flows import models, relations, service, triggering
-from domain.flows.models import FlowStatus
-from domain.market.instruments import find_instrument
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.executions import Execution
 from schema.fields import field, mutation
 from schema.flows import Flow, FlowChangesInput, FlowInput, StartFlowInput, TriggerFlowInput
 from schema.inputs import checked
-from schema.scalars import Cursor
 
 KEY = "With an `idempotencyKey` a repeated call answers with what the first one made; raises IDEMPOTENCY_CONFLICT for another request."
 
@@ -23,21 +20,7 @@ class FlowQueries:
         async with info.context.reading() as work:
             return await service.get_flow(work, id)
 
-    @field(Connection[Flow], "The caller's flows, newest first.", service=relations.page_of_flows)
-    async def flows(
-        self,
-        info: Info,
-        status: FlowStatus | None = None,
-        symbol: str | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        canonical = None if symbol is None else find_instrument(symbol).symbol
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_flows(work, page, status, canonical))
+    flows = listing(Flow, "The caller's flows, newest first.", relations.page_of_flows)
 
 
 @strawberry.type

@@ -8,13 +8,11 @@ import strawberry
 from domain.notifications import models, preferences, relations, service
 from domain.notifications import webhooks as hooks
 from domain.notifications.events import NOTIFICATION_CREATED, document_of
-from domain.notifications.kinds import NotificationKind, NotificationType
-from domain.notifications.models import DeliveryStatus
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
 from resolvers.graphql_door.streams import AFTER, updates
 from resolvers.plans import KEY
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation, subscription
 from schema.inputs import checked
@@ -40,21 +38,7 @@ class NotificationQueries:
         async with info.context.reading() as work:
             return await service.get_notification(work, id)
 
-    @field(Connection[Notification], "The caller's notifications, newest first.", service=relations.page_of_notifications)
-    async def notifications(
-        self,
-        info: Info,
-        is_read: bool | None = None,
-        type: NotificationType | None = None,
-        kind: NotificationKind | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_notifications(work, page, is_read, type, kind))
+    notifications = listing(Notification, "The caller's notifications, newest first.", relations.page_of_notifications)
 
     @field(int, "How many notifications the caller has not read.", service=service.count_unread)
     async def unread_notification_count(self, info: Info) -> int:
@@ -75,37 +59,11 @@ class NotificationQueries:
         async with info.context.reading() as work:
             return await hooks.get_webhook(work, id)
 
-    @field(Connection[Webhook], "The caller's webhooks, newest first.", service=hooks.page_of_webhooks)
-    async def webhooks(
-        self,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await hooks.page_of_webhooks(work, page))
+    webhooks = listing(Webhook, "The caller's webhooks, newest first.", hooks.page_of_webhooks)
 
-    @field(
-        Connection[WebhookDelivery],
-        "What was sent to a webhook in the last 30 days, newest first. Raises NOT_FOUND.",
-        service=hooks.page_of_deliveries,
+    webhook_deliveries = listing(
+        WebhookDelivery, "What was sent to a webhook in the last 30 days, newest first. Raises NOT_FOUND.", hooks.page_of_deliveries
     )
-    async def webhook_deliveries(
-        self,
-        info: Info,
-        webhook_id: strawberry.ID,
-        status: DeliveryStatus | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await hooks.page_of_deliveries(work, page, webhook_id, status))
 
 
 @strawberry.type

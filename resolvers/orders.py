@@ -4,15 +4,13 @@ from collections.abc import AsyncGenerator, Iterable
 
 import strawberry
 
-from domain.market.instruments import find_instrument
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading import changing, models, placing, relations, service
 from domain.trading.events import ORDER_UPDATED, order_updated
-from domain.trading.models import OrderStatus
 from resolvers.flows import KEY
 from resolvers.graphql_door.streams import AFTER, updates
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation, subscription
 from schema.inputs import checked
@@ -27,35 +25,7 @@ class OrderQueries:
         async with info.context.reading() as work:
             return await service.get_order(work, id)
 
-    @field(Connection[Order], "The caller's orders, newest first.", service=relations.page_of_orders)
-    async def orders(
-        self,
-        info: Info,
-        status: OrderStatus | None = None,
-        is_live: bool | None = None,
-        symbol: str | None = None,
-        flow_id: strawberry.ID | None = None,
-        execution_id: strawberry.ID | None = None,
-        position_id: strawberry.ID | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        canonical = None if symbol is None else find_instrument(symbol).symbol
-        async with info.context.reading() as work:
-            found = await relations.page_of_orders(
-                work,
-                page,
-                status=status,
-                is_live=is_live,
-                symbol=canonical,
-                flow_id=flow_id,
-                execution_id=execution_id,
-                position_id=position_id,
-            )
-        return connection(found)
+    orders = listing(Order, "The caller's orders, newest first.", relations.page_of_orders)
 
 
 @strawberry.type

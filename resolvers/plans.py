@@ -5,13 +5,11 @@ from dataclasses import asdict
 import strawberry
 
 from domain.plans import catalogue, models, relations, service
-from domain.plans.models import SubscriptionStatus
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation
 from schema.inputs import checked
 from schema.plans import Plan, PlanChangesInput, PlanInput, PlanSubscription, PlanSubscriptionChangesInput, PlanSubscriptionInput
-from schema.scalars import Cursor
 
 KEY = "With an `idempotencyKey` a repeated call answers with what the first one made; raises IDEMPOTENCY_CONFLICT for another request."
 
@@ -23,18 +21,7 @@ class PlanQueries:
         async with info.context.reading() as work:
             return await catalogue.get_plan(work, id)
 
-    @field(Connection[Plan], "What can be subscribed to, newest first.", service=relations.page_of_plans)
-    async def plans(
-        self,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_plans(work, page))
+    plans = listing(Plan, "What can be subscribed to, newest first.", relations.page_of_plans)
 
     @field(PlanSubscription | None, "One of the caller's subscriptions. Raises NOT_FOUND.", service=service.get_subscription)
     async def subscription(self, info: Info, id: strawberry.ID) -> models.Subscription:
@@ -49,23 +36,9 @@ class PlanQueries:
     async def current_subscription(self, info: Info) -> models.Subscription:
         return await service.get_current_subscription(info.context.operation)
 
-    @field(
-        Connection[PlanSubscription],
-        "The caller's subscriptions, newest first, those that have ended too.",
-        service=relations.page_of_subscriptions,
+    subscriptions = listing(
+        PlanSubscription, "The caller's subscriptions, newest first, those that have ended too.", relations.page_of_subscriptions
     )
-    async def subscriptions(
-        self,
-        info: Info,
-        status: SubscriptionStatus | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_subscriptions(work, page, status))
 
 
 @strawberry.type

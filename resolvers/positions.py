@@ -6,15 +6,13 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.market.instruments import find_instrument
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading import closing, models, monitoring, relations, service
 from domain.trading.events import POSITION_UPDATED, position_updated
-from domain.trading.models import PositionStatus
 from domain.trading.monitoring import UNSET, Unset
 from resolvers.graphql_door.streams import AFTER, updates
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation, subscription
 from schema.positions import Position, PositionClosed, PositionUpdate
@@ -28,22 +26,7 @@ class PositionQueries:
         async with info.context.reading() as work:
             return await service.get_position(work, id)
 
-    @field(Connection[Position], "The caller's positions, newest first.", service=relations.page_of_positions)
-    async def positions(
-        self,
-        info: Info,
-        status: PositionStatus | None = None,
-        symbol: str | None = None,
-        flow_id: strawberry.ID | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        canonical = None if symbol is None else find_instrument(symbol).symbol
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_positions(work, page, status=status, symbol=canonical, flow_id=flow_id))
+    positions = listing(Position, "The caller's positions, newest first.", relations.page_of_positions)
 
 
 @strawberry.type

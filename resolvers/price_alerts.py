@@ -5,34 +5,18 @@ from dataclasses import asdict
 import strawberry
 
 from domain.price_alerts import models, service
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation
 from schema.inputs import checked
 from schema.price_alerts import PriceAlert, PriceAlertInput
-from schema.scalars import Cursor
 
 
 @strawberry.type
 class PriceAlertQueries:
-    @field(
-        Connection[PriceAlert],
-        "Prices that the caller waits or has waited for, newest first. Raises UNKNOWN_SYMBOL.",
-        service=service.page_of_price_alerts,
+    price_alerts = listing(
+        PriceAlert, "Prices that the caller waits or has waited for, newest first. Raises UNKNOWN_SYMBOL.", service.page_of_price_alerts
     )
-    async def price_alerts(
-        self,
-        info: Info,
-        symbol: str | None = None,
-        is_active: bool | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await service.page_of_price_alerts(work, page, symbol, is_active))
 
     @field(PriceAlert | None, "One price alert. Raises NOT_FOUND.", service=service.get_price_alert)
     async def price_alert(self, info: Info, id: strawberry.ID) -> models.PriceAlert:

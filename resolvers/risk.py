@@ -5,11 +5,10 @@ from typing import Any, cast
 import strawberry
 
 from domain.risk import models, relations, service
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation
 from schema.risk import RiskRule, RiskRuleChangesInput, RiskRuleInput
-from schema.scalars import Cursor
 
 
 @strawberry.type
@@ -19,19 +18,7 @@ class RiskQueries:
         async with info.context.reading() as work:
             return await service.get_rule(work, id)
 
-    @field(Connection[RiskRule], "The caller's risk rules, newest first.", service=relations.page_of_rules)
-    async def risk_rules(
-        self,
-        info: Info,
-        is_active: bool | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_rules(work, page, is_active))
+    risk_rules = listing(RiskRule, "The caller's risk rules, newest first.", relations.page_of_rules)
 
 
 @strawberry.type

@@ -7,12 +7,11 @@ import strawberry
 from domain.accounts import administration, assigning, models, permissions, roles
 from resolvers.plans import KEY
 from schema.accounts import User
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation
 from schema.inputs import checked
 from schema.roles import Permission, PermissionChangesInput, PermissionInput, Role, RoleChangesInput, RoleInput
-from schema.scalars import Cursor
 
 
 @strawberry.type
@@ -22,31 +21,9 @@ class RoleQueries:
         async with info.context.reading() as work:
             return (await roles.get_role(work, id)).role
 
-    @field(Connection[Role], "All roles, newest first.", service=roles.page_of_roles)
-    async def roles(
-        self,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await roles.page_of_roles(work, page))
+    roles = listing(Role, "All roles, newest first.", roles.page_of_roles)
 
-    @field(Connection[Permission], "All permissions, newest first.", service=permissions.page_of_permissions)
-    async def permissions(
-        self,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await permissions.page_of_permissions(work, page))
+    permissions = listing(Permission, "All permissions, newest first.", permissions.page_of_permissions)
 
 
 @strawberry.type

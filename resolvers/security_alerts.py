@@ -3,12 +3,10 @@
 import strawberry
 
 from domain.security_alerts import models, service
-from domain.security_alerts.models import AlertSeverity, AlertStatus
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation
 from schema.inputs import checked
-from schema.scalars import Cursor
 from schema.security_alerts import SecurityAlert, SecurityAlertInput
 
 OTHERS = "Others' alerts need the permission `security_alerts:write`."
@@ -16,24 +14,11 @@ OTHERS = "Others' alerts need the permission `security_alerts:write`."
 
 @strawberry.type
 class SecurityAlertQueries:
-    @field(
-        Connection[SecurityAlert],
+    security_alerts = listing(
+        SecurityAlert,
         "Security alerts, newest first: the caller's own, or everybody's with the permission `security_alerts:read`.",
-        service=service.page_of_alerts,
+        service.page_of_alerts,
     )
-    async def security_alerts(
-        self,
-        info: Info,
-        status: AlertStatus | None = None,
-        severity: AlertSeverity | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await service.page_of_alerts(work, page, status, severity))
 
     @field(SecurityAlert | None, "One security alert. Raises NOT_FOUND.", service=service.get_alert)
     async def security_alert(self, info: Info, id: strawberry.ID) -> models.SecurityAlert:

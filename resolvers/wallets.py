@@ -3,10 +3,9 @@
 import strawberry
 
 from domain.wallets import models, relations, service
-from schema.connections import Connection, PageOfNodes, connection, page_request
+from schema.connections import listing
 from schema.context import Info
 from schema.fields import field
-from schema.scalars import Cursor
 from schema.wallets import LedgerEntry, Wallet
 
 
@@ -17,34 +16,6 @@ class WalletQueries:
         async with info.context.reading() as work:
             return await service.get_wallet(work, id)
 
-    @field(Connection[Wallet], "The caller's wallets, newest first.", service=relations.page_of_wallets)
-    async def wallets(
-        self,
-        info: Info,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_wallets(work, page))
+    wallets = listing(Wallet, "The caller's wallets, newest first.", relations.page_of_wallets)
 
-    @field(
-        Connection[LedgerEntry],
-        "What changed the balances of a wallet, newest first. Raises NOT_FOUND.",
-        service=relations.page_of_ledger,
-    )
-    async def ledger(
-        self,
-        info: Info,
-        wallet_id: strawberry.ID,
-        asset: str | None = None,
-        first: int | None = None,
-        after: Cursor | None = None,
-        last: int | None = None,
-        before: Cursor | None = None,
-    ) -> PageOfNodes:
-        page = page_request(info, first, after, last, before)
-        async with info.context.reading() as work:
-            return connection(await relations.page_of_ledger(work, page, wallet_id, asset))
+    ledger = listing(LedgerEntry, "What changed the balances of a wallet, newest first. Raises NOT_FOUND.", relations.page_of_ledger)

@@ -1,19 +1,24 @@
 """Lists as Relay connections: pages by cursor, with a total that is counted only for those who ask."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import strawberry
 from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
 
 from domain.runtime.keyset import KeysetPage, PageRequest, Place
+from schema.arguments import ARGUMENTS
 from schema.context import Info
-from schema.fields import COST, FREE
+from schema.fields import COST, FREE, with_permission
 from schema.scalars import Cursor
 
 COUNT_COST = 3
+PAGE_ARGUMENTS = {"first": int | None, "after": Cursor | None, "last": int | None, "before": Cursor | None}
+
+type Service = Callable[..., Awaitable[KeysetPage[Any]]]
 
 
 @strawberry.type(description="Where a page lies in its list.")
@@ -64,6 +69,43 @@ class PageOfNodes:
     nodes: Sequence[object]
     page_info: PageInfo
     total_count: int | None
+
+
+def listing(node: Any, description: str, service: Service) -> Any:
+    """Declare a field with a page of what `service(work, page, …)` returns; whatever else the service takes is a filter of the field.
+
+    A filter named `…_id` is an `ID`, every other one has the type that the service gives it.
+    """
+
+    async def page(self: Any, info: Info, **arguments: Any) -> PageOfNodes:
+        asked = page_request(info, **{name: arguments.pop(name) for name in PAGE_ARGUMENTS})
+        async with info.context.reading() as work:
+            return connection(await service(work, asked, **arguments))
+
+    own, (_, _, *filters) = _parameters(page)[:2], _parameters(service)
+    paging = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in PAGE_ARGUMENTS.items()
+    ]
+    # What Strawberry reads a field's arguments from.
+    page.__signature__ = inspect.Signature([*own, *map(_argument, [*filters, *paging])])  # type: ignore[attr-defined]
+    return strawberry.field(
+        resolver=page,
+        graphql_type=Connection[node],
+        description=with_permission(description, service),
+        metadata={"service": service},
+    )
+
+
+def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function, eval_str=True).parameters.values())
+
+
+def _argument(parameter: inspect.Parameter) -> inspect.Parameter:
+    kind = parameter.annotation
+    if parameter.name.endswith("_id"):
+        kind = strawberry.ID if parameter.default is inspect.Parameter.empty else strawberry.ID | None
+    about = strawberry.argument(description=ARGUMENTS[parameter.name])
+    return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, about])
 
 
 def page_request(info: Info, first: int | None, after: Cursor | None, last: int | None, before: Cursor | None) -> PageRequest:

@@ -13,6 +13,7 @@ from domain.flows import service
 from domain.flows.models import Execution, ExecutionSnapshot, ExecutionStatus, ExecutionStep, Flow, FlowStatus
 from domain.flows.service import decisions_visible_to, executions_visible_to, flows_visible_to
 from domain.kernel.permissions import Permission, requires
+from domain.market.instruments import canonical_symbol
 from domain.runtime.keyset import KeysetPage, PageRequest, equal, grouped, keyset_page
 from domain.runtime.unit_of_work import UnitOfWork
 
@@ -39,8 +40,8 @@ class Discussion:
 async def page_of_flows(
     work: UnitOfWork, page: PageRequest, status: FlowStatus | None = None, symbol: str | None = None
 ) -> KeysetPage[Flow]:
-    """Return a page of the caller's flows, newest first."""
-    query = equal(flows_visible_to(work.caller), (Flow.status, status), (Flow.symbol, symbol))
+    """Return a page of the caller's flows, newest first. Raises UNKNOWN_SYMBOL."""
+    query = equal(flows_visible_to(work.caller), (Flow.status, status), (Flow.symbol, canonical_symbol(symbol)))
     return await keyset_page(work.session, query, Flow, page)
 
 

@@ -71,6 +71,11 @@ def find_instrument(text: str) -> Instrument:
     return instrument
 
 
+def canonical_symbol(text: str | None) -> str | None:
+    """Return the symbol that a filter's spelling means; None, which filters nothing, stays None. Raises UNKNOWN_SYMBOL."""
+    return None if text is None else find_instrument(text).symbol
+
+
 def _spelling(text: str) -> str:
     return re.sub(r"[/\-_:\s]", "", text).upper()
 

@@ -13,7 +13,7 @@ from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.money import exact
 from domain.kernel.permissions import Caller, Permission, check, requires
-from domain.market.instruments import find_instrument
+from domain.market.instruments import canonical_symbol, find_instrument
 from domain.market.market import Market
 from domain.price_alerts.models import AlertCondition, PriceAlert
 from domain.price_alerts.rules import check_target
@@ -146,8 +146,7 @@ async def find_price_alert(work: UnitOfWork, price_alert_id: str) -> PriceAlert:
 
 
 def _filtered(work: UnitOfWork, symbol: str | None, is_active: bool | None) -> Select[PriceAlert]:
-    wanted = find_instrument(symbol).symbol if symbol is not None else None
-    return equal(price_alerts_visible_to(work.caller), (PriceAlert.symbol, wanted), (PriceAlert.is_active, is_active))
+    return equal(price_alerts_visible_to(work.caller), (PriceAlert.symbol, canonical_symbol(symbol)), (PriceAlert.is_active, is_active))
 
 
 async def _locked(work: UnitOfWork, price_alert_id: str) -> PriceAlert:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import select
 
 from domain.kernel.permissions import Permission, requires
+from domain.market.instruments import canonical_symbol
 from domain.runtime.keyset import KeysetPage, PageRequest, equal, grouped, keyset_page
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.closing import positions_visible_to
@@ -25,11 +26,11 @@ async def page_of_orders(
     execution_id: str | None = None,
     position_id: str | None = None,
 ) -> KeysetPage[Order]:
-    """Return a page of the caller's orders, newest first; `is_live` ones can still be filled."""
+    """Return a page of the caller's orders, newest first; `is_live` ones can still be filled. Raises UNKNOWN_SYMBOL."""
     query = equal(
         orders_visible_to(work.caller),
         (Order.status, status),
-        (Order.symbol, symbol),
+        (Order.symbol, canonical_symbol(symbol)),
         (Order.flow_id, flow_id),
         (Order.execution_id, execution_id),
         (Order.position_id, position_id),
@@ -43,9 +44,9 @@ async def page_of_orders(
 async def page_of_positions(
     work: UnitOfWork, page: PageRequest, *, status: PositionStatus | None = None, symbol: str | None = None, flow_id: str | None = None
 ) -> KeysetPage[Position]:
-    """Return a page of the caller's positions, newest first."""
+    """Return a page of the caller's positions, newest first. Raises UNKNOWN_SYMBOL."""
     query = positions_visible_to(work.caller)
-    query = equal(query, (Position.status, status), (Position.symbol, symbol), (Position.flow_id, flow_id))
+    query = equal(query, (Position.status, status), (Position.symbol, canonical_symbol(symbol)), (Position.flow_id, flow_id))
     return await keyset_page(work.session, query, Position, page)
 
 
