@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class WireServer:
+class WireServer(ABC):
     """Serves one exchange. `faults["place"]` are the next troubles of orders; `calls` tells what was asked, in order."""
 
     def __init__(self, floor: Floor) -> None:
@@ -64,17 +65,17 @@ class WireServer:
         self.is_down = False
         self.in_flight = self.most_in_flight = 0
 
+    @abstractmethod
     def name_of(self, asked: Asked) -> str:
         """Return the kind of call: place, cancel, amend, find, open, closed, trades, balance, markets, time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, name: str, asked: Asked) -> Answer:
         """Carry the request out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def too_many(self, seconds: float) -> Answer:
         """Return how the exchange says that it is asked too much."""
-        raise NotImplementedError
 
     def trouble(self, name: str, trouble: Trouble, *, times: int = 1, seconds: float = 0, first: Callable[[], None] = lambda: None) -> None:
         """Have the next so many requests of this kind go wrong."""
