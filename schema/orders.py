@@ -32,8 +32,8 @@ graphql_enum(
         "LIMIT": "At a price or better.",
         "STOP": "At the market once a price is reached.",
         "STOP_LIMIT": "At a limit once a price is reached.",
-        "STOP_LOSS": "Ends a loss at a price.",
-        "TAKE_PROFIT": "Takes a profit at a price.",
+        "TAKE_PROFIT": "Takes a profit once a price is reached, at a limit if one is given.",
+        "TRAILING_STOP": "A stop that follows the market at a distance.",
     },
 )
 graphql_enum(

@@ -111,10 +111,18 @@ class CcxtVenue:
         return found
 
     async def amend(
-        self, account: str, client_order_id: str, symbol: str, quantity: Decimal | None = None, price: Decimal | None = None
+        self,
+        account: str,
+        client_order_id: str,
+        symbol: str,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
     ) -> VenueReport:
         if not self._dialect.amends:
             raise VenueRejected(f"{self.name} cannot amend an order: cancel it and place another", Refusal.NOT_SUPPORTED)
+        if stop_price is not None:
+            raise VenueRejected(f"{self.name} takes no stop prices here", Refusal.NOT_SUPPORTED)
         async with self._in_time():
             found = await self._look_up(account, client_order_id, symbol)
             if found is None or found["status"] != "open":

@@ -24,12 +24,18 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
+    """How an order waits and trades.
+
+    `stop` and `take_profit` wait for the market's price and then trade at the market; with a limit price they become limit orders
+    (`stop_limit`, and `take_profit` with a price). A `trailing_stop` is a stop that follows the price at a distance.
+    """
+
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
     STOP_LIMIT = "stop_limit"
-    STOP_LOSS = "stop_loss"
     TAKE_PROFIT = "take_profit"
+    TRAILING_STOP = "trailing_stop"
 
 
 class TimeInForce(StrEnum):
@@ -53,7 +59,12 @@ class VenueStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as a venue sees it. `client_order_id` is unique within the account and decides whether it is the same order."""
+    """An order as a venue sees it. `client_order_id` is unique within the account and decides whether it is the same order.
+
+    `trail` is the distance of a trailing stop, in price units or, with `trail_is_percent`, in percent of the price. DAY and GTD orders
+    end at `expires_at`. `book` names whose position a reduce-only order may reduce, where an account keeps several in one instrument,
+    and `position` is what that is at this moment, negative when short.
+    """
 
     account: str
     client_order_id: str
@@ -65,11 +76,20 @@ class VenueOrder:
     stop_price: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
+    trail: Decimal | None = None
+    trail_is_percent: bool = False
+    expires_at: datetime | None = None
+    post_only: bool = False
+    book: str = ""
+    position: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VenueFill:
-    """One trade; `trade_id` is unique at the venue, `fee` is what it cost, in `fee_currency`."""
+    """One trade; `trade_id` is unique at the venue, `fee` is what it cost, in `fee_currency`.
+
+    `is_maker` tells whether the order rested when it was hit; None where the venue does not say.
+    """
 
     trade_id: str
     quantity: Decimal
@@ -77,6 +97,7 @@ class VenueFill:
     fee: Decimal
     fee_currency: str
     executed_at: datetime
+    is_maker: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +265,15 @@ class Venue(Protocol):
         ...
 
     async def amend(
-        self, account: str, client_order_id: str, symbol: str, quantity: Decimal | None = None, price: Decimal | None = None
+        self,
+        account: str,
+        client_order_id: str,
+        symbol: str,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
     ) -> VenueReport:
-        """Change the total quantity or the price of a resting order, keeping its id, and return how it stands then.
+        """Change the total quantity, the limit or the stop price of a resting order, keeping its id, and return how it stands then.
 
         Raises VenueRejected with ORDER_NOT_FOUND if it does not rest there (any more), with the reason if the change is refused;
         the order then stands as it stood.

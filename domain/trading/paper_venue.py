@@ -114,7 +114,13 @@ class PaperVenue:
         return report
 
     async def amend(
-        self, account: str, client_order_id: str, symbol: str, quantity: Decimal | None = None, price: Decimal | None = None
+        self,
+        account: str,
+        client_order_id: str,
+        symbol: str,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
     ) -> VenueReport:
         raise VenueRejected("Nothing rests on the paper venue that could be amended", Refusal.NOT_SUPPORTED)
 

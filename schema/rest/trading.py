@@ -17,6 +17,8 @@ from domain.trading.records import OrderRecord
 Amount = Annotated[Decimal, Field(gt=0)]
 Symbol = Annotated[str, Field(min_length=1, max_length=40)]
 ClientOrderId = Annotated[str, Field(min_length=1, max_length=64)]
+# The document knows one word for a stop; whether it has a limit, `limit_price` tells.
+TYPE_WORDS = {OrderType.STOP: "stop_loss", OrderType.STOP_LIMIT: "stop_loss"}
 AnyCase = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
 
 
@@ -39,7 +41,7 @@ class OrderBody:
             "request": OrderRequest(
                 symbol=self.symbol,
                 side=self.side,
-                order_type=OrderType(self.order_type),
+                order_type=self._type(),
                 quantity=self.quantity,
                 price=self.price,
                 stop_price=self.stop_price,
@@ -48,6 +50,11 @@ class OrderBody:
                 client_order_id=self.client_order_id,
             )
         }
+
+    def _type(self) -> OrderType:
+        if self.order_type == "stop_loss":
+            return OrderType.STOP if self.price is None else OrderType.STOP_LIMIT
+        return OrderType(self.order_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,7 @@ class OrderView:
             user_wallet_id=order.wallet_id,
             symbol=order.symbol,
             side=order.side.value,
-            order_type=order.order_type.value,
+            order_type=TYPE_WORDS.get(order.order_type, order.order_type.value),
             time_in_force=order.time_in_force.value,
             status=order.status.value,
             requested_amount=order.quantity,

@@ -82,9 +82,15 @@ class CrashingVenue:
         return await self._venue.cancel(account, client_order_id, symbol)
 
     async def amend(
-        self, account: str, client_order_id: str, symbol: str, quantity: Decimal | None = None, price: Decimal | None = None
+        self,
+        account: str,
+        client_order_id: str,
+        symbol: str,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
     ) -> VenueReport:
-        return await self._venue.amend(account, client_order_id, symbol, quantity, price)
+        return await self._venue.amend(account, client_order_id, symbol, quantity, price, stop_price)
 
     async def open_orders(self, account: str, symbol: str | None = None) -> tuple[VenueOpenOrder, ...]:
         return await self._venue.open_orders(account, symbol)
