@@ -6,7 +6,7 @@ import strawberry
 
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading import changing, models, placing, relations, service
+from domain.trading import changing, models, placing, relations, requests, service
 from domain.trading.events import ORDER_UPDATED, order_updated
 from resolvers.flows import KEY
 from resolvers.graphql_door.streams import AFTER, updates
@@ -38,7 +38,7 @@ class OrderMutations:
         service=placing.place_order,
     )
     async def create_order(self, info: Info, input: OrderInput, idempotency_key: str | None = None) -> models.Order:
-        request = checked(placing.OrderRequest, vars(input))
+        request = checked(requests.OrderRequest, vars(input))
         return await placing.place_order(info.context.keyed(idempotency_key), request)
 
     @mutation(

@@ -1,8 +1,8 @@
-"""Periodic work of trading: price open positions, fire stops, and settle orders whose fate is unknown."""
+"""Periodic work of trading: price open positions, fire stops, settle orders whose fate is unknown, and compare the others."""
 
 from domain.runtime.settings import Settings
 from domain.trading.monitoring import monitor_positions
-from domain.trading.sending import resume_orders
+from domain.trading.syncing import resume_orders, sync_orders
 from workers.timetable import Entry
 
 
@@ -10,4 +10,5 @@ def entries(settings: Settings) -> tuple[Entry, ...]:
     return (
         Entry("trading.monitor_positions", settings.position_monitor_seconds, monitor_positions),
         Entry("trading.resume_orders", settings.tick_seconds, resume_orders),
+        Entry("trading.sync_orders", settings.tick_seconds, sync_orders),
     )

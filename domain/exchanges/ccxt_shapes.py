@@ -48,7 +48,7 @@ def report_of(order: Mapping[str, Any], fills: tuple[VenueFill, ...]) -> VenueRe
     else:
         raise VenueUnavailable(f"The exchange says that the order is {order['status']}, whatever that means")
     reason = order["info"].get("reason") if status is not VenueStatus.FILLED else None
-    return VenueReport(str(order["id"]), status, fills, None if reason is None else str(reason), quantity)
+    return VenueReport(str(order["id"]), status, fills, None if reason is None else str(reason), quantity, _number(order["price"]))
 
 
 def fills_in(trades: Sequence[Mapping[str, Any]], market: Mapping[str, Any]) -> tuple[VenueFill, ...]:

@@ -36,6 +36,8 @@ from domain.kernel.money import plain, round_to_step
 RESTING = frozenset({VenueStatus.OPEN, VenueStatus.PARTIALLY_FILLED})
 # Of estimates before the exchange has been asked for its own; higher than what the large ones take.
 FEE_RATE = Decimal("0.004")
+# Exchanges count requests; fills that come a few seconds later are still exact.
+SYNC_SECONDS = 5.0
 
 
 class CcxtVenue:
@@ -58,6 +60,7 @@ class CcxtVenue:
         # Fills are unique by this name: those of a sandbox must not meet real ones.
         self.name = f"{exchange_id}-sandbox" if connection.sandbox else exchange_id
         self.call_seconds = call_seconds
+        self.sync_seconds = SYNC_SECONDS
         self._dialect = dialect_of(exchange_id)
         self._clients = CcxtClients(exchange_id, credentials_of, clock, connection)
         self._rules: dict[str, InstrumentRules] = {}

@@ -1,5 +1,6 @@
 """Which orders, changes and prices make sense at all, whatever the book holds."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ from domain.exchanges.venue import TimeInForce
 from domain.kernel.errors import DomainError, ErrorCode
 
 # Whether a kind of order has a limit price, a stop price and a distance: always, never, or (None) as the user likes.
-SHAPES: dict[Kind, tuple[bool | None, bool, bool]] = {
+SHAPES: Mapping[str, tuple[bool | None, bool, bool]] = {
     Kind.MARKET: (False, False, False),
     Kind.LIMIT: (True, False, False),
     Kind.STOP: (False, True, False),

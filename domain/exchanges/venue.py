@@ -104,7 +104,10 @@ class VenueFill:
 class VenueReport:
     """All a venue knows about an order: its status and every fill so far.
 
-    `quantity` is what the venue took, which can be less than was asked when it was cut to the venue's step; None if that is the same.
+    `quantity` is what the venue took, which can be less than was asked when it was cut to the venue's step, or made smaller since;
+    None if that is the same. `price` and `stop_price` are the values it has at the venue now, None where the venue does not tell.
+    `reason` of an order that ended unfilled is one of the venue's sentences, or one word: ioc, fok, expired, no_liquidity, self_match,
+    post_only, reduce_only.
     """
 
     venue_order_id: str
@@ -112,6 +115,8 @@ class VenueReport:
     fills: tuple[VenueFill, ...] = ()
     reason: str | None = None
     quantity: Decimal | None = None
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +235,11 @@ class Venue(Protocol):
     @property
     def call_seconds(self) -> float:
         """Return after how many seconds a call that has not returned has been given up; a look-up then tells its outcome."""
+        ...
+
+    @property
+    def sync_seconds(self) -> float:
+        """Return how often, at most, an account's open orders are asked for while there are any."""
         ...
 
     @property

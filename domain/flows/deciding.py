@@ -22,7 +22,8 @@ from domain.trading.closing import exit_position
 from domain.trading.exposure import wallet_for
 from domain.trading.machine import ACTIVE
 from domain.trading.models import Order, OrderPurpose, OrderStatus, Position, PositionStatus
-from domain.trading.placing import OrderRequest, own_client_order_id, write_intent
+from domain.trading.placing import write_intent
+from domain.trading.requests import OrderRequest, own_client_order_id
 from domain.trading.sending import send
 from domain.trading.service import order_by_client_id
 

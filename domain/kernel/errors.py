@@ -89,6 +89,7 @@ class ErrorCode(Enum):
     INVALID_ORDER_STATE = "INVALID_ORDER_STATE", "The order is in a state that does not allow this.", 400, 409
     INVALID_POSITION_STATE = "INVALID_POSITION_STATE", "The position is in a state that does not allow this.", 400, 409
     ORDER_TYPE_UNSUPPORTED = "ORDER_TYPE_UNSUPPORTED", "The venue does not take this kind of order.", 422, 422
+    AMEND_UNSUPPORTED = "AMEND_UNSUPPORTED", "The venue cannot change a resting order; cancel it and place another.", 400, 422
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS", "The wallet cannot pay for this order.", 400, 422
     QUANTITY_TOO_SMALL = "QUANTITY_TOO_SMALL", "The quantity is below the instrument's smallest lot.", 400, 422
     PRICE_NOT_POSITIVE = "PRICE_NOT_POSITIVE", "An order sized by money needs a price above zero.", 400, 422

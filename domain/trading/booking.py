@@ -1,19 +1,20 @@
 """Books what a venue reports: fills, ledger, position and the order's status change together, once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal, localcontext
 
 from sqlalchemy import func, select, update
 
-from domain.exchanges.venue import VenueFill, VenueReport, VenueStatus
+from domain.exchanges.venue import OrderType, TimeInForce, VenueFill, VenueReport, VenueStatus
 from domain.kernel.errors import NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.money import EXACT, MAX_SCALE, percent_of, trimmed
 from domain.market.instruments import Instrument, find_instrument
 from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.amendments import adopt
 from domain.trading.events import order_updated, position_updated
 from domain.trading.machine import ORDER_MACHINE, TERMINAL, OrderTrigger
-from domain.trading.models import Fill, Order, OrderPurpose, OrderStatus, OrderTransition, Position, PositionStatus
+from domain.trading.models import CancelReason, Fill, Order, OrderPurpose, OrderStatus, OrderTransition, Position, PositionStatus
 from domain.trading.positions import Holding, Trade, after_trade
 from domain.wallets.ledger import Entry, lock_wallet, post
 from domain.wallets.models import EntryCause, Wallet
@@ -25,31 +26,63 @@ PositionHook = Callable[[UnitOfWork, Position], Awaitable[None]]
 # Run in the transaction that closes a position, for those who count on it: flows keep their statistics this way.
 ON_POSITION_CLOSED: list[PositionHook] = []
 
+NO_RATES: Mapping[str, Decimal] = {}
+# Changes whose reason people want to read with the status.
+_TELLING = frozenset(
+    {OrderTrigger.REJECT, OrderTrigger.CANCEL, OrderTrigger.EXPIRE, OrderTrigger.FAIL, OrderTrigger.KEEP_OPEN, OrderTrigger.KEEP_PARTLY}
+)
 _ENDINGS = {
     VenueStatus.CANCELLED: (OrderTrigger.CANCEL, "Cancelled at the venue"),
     VenueStatus.EXPIRED: (OrderTrigger.EXPIRE, "Expired at the venue"),
     VenueStatus.REJECTED: (OrderTrigger.REJECT, "Rejected by the venue"),
 }
 
+_AT_ONCE = {TimeInForce.IOC: CancelReason.IOC, TimeInForce.FOK: CancelReason.FOK}
+# The words in which a venue may say why an order ended, as sentences.
+_WORDS = {
+    CancelReason.IOC.value: "What could not be filled at once was cancelled",
+    CancelReason.FOK.value: "It could not be filled whole at once",
+    CancelReason.EXPIRED.value: "Its time was over",
+    CancelReason.NO_LIQUIDITY.value: "Nothing was left to trade with",
+    CancelReason.SELF_MATCH.value: "It would have traded with an order of the same wallet",
+    CancelReason.POST_ONLY.value: "It would have traded at once",
+    CancelReason.REDUCE_ONLY.value: "There is no position left that it could reduce",
+}
 
-async def record_report(work: UnitOfWork, order_id: str, report: VenueReport) -> Order:
+
+async def record_report(
+    work: UnitOfWork, order_id: str, report: VenueReport, *, amended: bool = False, rates: Mapping[str, Decimal] = NO_RATES
+) -> Order:
     """Book what is new in a venue's report and return the order as it then stands; the same report again changes nothing.
 
-    Fills are truth even for an order that has ended: they are booked, and the status stays. The order counts as filled once its
-    fills add up to its quantity, or to what the venue took of it, whatever word the venue uses.
+    Fills are truth even for an order that has ended: they are booked, and the status stays. The quantity that the venue took, or cut
+    the order to, is the order's from then on, as are the prices that it has there. `amended` says that the venue has just confirmed the
+    change that was under way. `rates` are the prices, in the quote currency, of other currencies in which fees were charged.
     """
     order, wallet = await lock_order(work, order_id)
     known = set(await work.session.scalars(select(Fill.venue_trade_id).where(Fill.order_id == order.id)))
-    fresh = [fill for fill in report.fills if fill.trade_id not in known]
+    fresh = list({fill.trade_id: fill for fill in report.fills if fill.trade_id not in known}.values())
     order.venue_order_id = report.venue_order_id or order.venue_order_id
+    order.attempt_until = order.unresolved_at = None
+    if report.status is not VenueStatus.REJECTED and order.status not in TERMINAL:
+        change = adopt(order, report, amended=amended)
+        if change is not None and ORDER_MACHINE.allows(order.status, OrderTrigger.AMEND):
+            await change_status(work, order, OrderTrigger.AMEND, change)
     for fill in fresh:
-        await _book(work, wallet, order, fill)
+        await _book(work, wallet, order, fill, rates)
     trigger, reason = _what_happened(order, report)
     if ORDER_MACHINE.allows(order.status, trigger) and (fresh or ORDER_MACHINE.after(order.status, trigger) is not order.status):
+        if trigger in (OrderTrigger.CANCEL, OrderTrigger.EXPIRE):
+            order.cancel_reason = _cancel_reason(order, report)
         await change_status(work, order, trigger, reason)
     elif fresh:
         work.emit(order_updated(order))
     return order
+
+
+def foreign_fees(report: VenueReport, instrument: Instrument) -> set[str]:
+    """Return the currencies of fees that are neither the instrument's quote nor its base."""
+    return {fill.fee_currency for fill in report.fills if fill.fee} - {instrument.quote, instrument.base}
 
 
 async def lock_order(work: UnitOfWork, order_id: str) -> tuple[Order, Wallet]:
@@ -66,10 +99,7 @@ async def change_status(work: UnitOfWork, order: Order, trigger: OrderTrigger, r
     """Move an order on, with its history and its event. Call it under the wallet's lock. Raises INVALID_ORDER_STATE."""
     order.status = ORDER_MACHINE.after(order.status, trigger)
     order.updated_at = work.now
-    if trigger in (OrderTrigger.REJECT, OrderTrigger.CANCEL, OrderTrigger.EXPIRE, OrderTrigger.FAIL):
-        order.status_reason = reason[:255]
-    elif trigger is not OrderTrigger.SUBMIT:
-        order.status_reason = None
+    order.status_reason = reason[:255] if trigger in _TELLING else None
     if order.status is OrderStatus.FILLED:
         order.filled_at = work.now
     if order.status in TERMINAL:
@@ -116,19 +146,32 @@ def holding_of(position: Position) -> Holding:
 
 
 def _what_happened(order: Order, report: VenueReport) -> tuple[OrderTrigger, str]:
-    # Cut to the venue's step it can never fill whole: what the venue took is what counts then.
-    whole = order.quantity if report.quantity is None else min(order.quantity, report.quantity)
-    if order.filled_quantity >= whole:
+    if order.filled_quantity >= order.quantity:
         return OrderTrigger.FILL, "Filled"
-    if report.status in _ENDINGS:
-        trigger, reason = _ENDINGS[report.status]
-        return trigger, report.reason or reason
+    # Some exchanges call expired what could not be filled at once.
+    status = VenueStatus.CANCELLED if report.status is VenueStatus.EXPIRED and order.expires_at is None else report.status
+    if status in _ENDINGS:
+        trigger, reason = _ENDINGS[status]
+        return trigger, _WORDS.get(report.reason or "", report.reason) or reason
     if order.filled_quantity > 0:
         return OrderTrigger.FILL_PARTLY, "Partially filled"
     return OrderTrigger.OPEN, "Accepted by the venue"
 
 
-async def _book(work: UnitOfWork, wallet: Wallet, order: Order, report: VenueFill) -> None:
+def _cancel_reason(order: Order, report: VenueReport) -> CancelReason:
+    if report.reason in _WORDS:
+        return CancelReason(report.reason)
+    if order.cancel_reason is not None:
+        return order.cancel_reason
+    if report.status is VenueStatus.EXPIRED and order.expires_at is not None:
+        return CancelReason.EXPIRED
+    # Exchanges rarely say why they took off what could not be filled at once; the order's own terms do.
+    if order.time_in_force in _AT_ONCE:
+        return _AT_ONCE[order.time_in_force]
+    return CancelReason.NO_LIQUIDITY if order.order_type is OrderType.MARKET else CancelReason.SYSTEM
+
+
+async def _book(work: UnitOfWork, wallet: Wallet, order: Order, report: VenueFill, rates: Mapping[str, Decimal]) -> None:
     instrument = find_instrument(order.symbol)
     fill = Fill(
         id=new_id("fill"),
@@ -143,6 +186,7 @@ async def _book(work: UnitOfWork, wallet: Wallet, order: Order, report: VenueFil
         price=report.price,
         fee=report.fee,
         fee_currency=report.fee_currency,
+        is_maker=report.is_maker,
         executed_at=report.executed_at,
     )
     with localcontext(EXACT):
@@ -150,7 +194,7 @@ async def _book(work: UnitOfWork, wallet: Wallet, order: Order, report: VenueFil
         before = (order.average_fill_price or ZERO) * order.filled_quantity
         order.filled_quantity = trimmed(order.filled_quantity + report.quantity)
         order.average_fill_price = ((before + report.quantity * report.price) / order.filled_quantity).quantize(SMALLEST)
-        order.total_fees = order.total_fees + report.fee
+        order.total_fees, order.fee_currency = _added_fees(order, report)
     cause, of = EntryCause.TRADE, {"fill_id": fill.id, "order_id": order.id}
     await post(
         work,
@@ -159,12 +203,33 @@ async def _book(work: UnitOfWork, wallet: Wallet, order: Order, report: VenueFil
         Entry(instrument.quote, -order.side.sign * value, cause, **of),
         Entry(report.fee_currency, -report.fee, EntryCause.FEE, **of),
     )
-    fill.position_id = await _move_position(work, order, instrument, report)
+    fill.position_id = await _move_position(work, order, instrument, report, rates)
     order.position_id = fill.position_id
     work.session.add(fill)
 
 
-async def _move_position(work: UnitOfWork, order: Order, instrument: Instrument, fill: VenueFill) -> str:
+def _added_fees(order: Order, fill: VenueFill) -> tuple[Decimal, str]:
+    # The fees of one order are nearly always in one currency; if not, each fill tells its own, and the sum is that of the larger part.
+    if order.total_fees == 0 or fill.fee_currency == order.fee_currency:
+        return order.total_fees + fill.fee, fill.fee_currency if fill.fee else order.fee_currency
+    return order.total_fees, order.fee_currency
+
+
+def _trade_of(order: Order, instrument: Instrument, fill: VenueFill, rates: Mapping[str, Decimal]) -> Trade:
+    if fill.fee_currency == instrument.quote:
+        return Trade(order.side, fill.quantity, fill.price, fill.fee)
+    with localcontext(EXACT):
+        if fill.fee_currency == instrument.base:
+            # Paid with what was bought: so much less is held, and it cost what all of it cost.
+            quantity = fill.quantity - order.side.sign * fill.fee
+            return Trade(order.side, quantity, fill.price, fill.fee * fill.price * instrument.contract_size)
+        # Where nobody knows a price, the fee is in the ledger and on the fill, and not in the position's profit.
+        return Trade(order.side, fill.quantity, fill.price, (fill.fee * rates.get(fill.fee_currency, ZERO)).quantize(SMALLEST))
+
+
+async def _move_position(
+    work: UnitOfWork, order: Order, instrument: Instrument, fill: VenueFill, rates: Mapping[str, Decimal]
+) -> str:  # fmt: skip
     query = select(Position).where(
         Position.wallet_id == order.wallet_id,
         Position.symbol == order.symbol,
@@ -172,7 +237,7 @@ async def _move_position(work: UnitOfWork, order: Order, instrument: Instrument,
         Position.status == PositionStatus.OPEN,
     )
     position = (await work.session.scalars(query.execution_options(populate_existing=True))).one_or_none()
-    trade = Trade(order.side, fill.quantity, fill.price, fill.fee)
+    trade = _trade_of(order, instrument, fill, rates)
     kept, opened = after_trade(holding_of(position) if position else None, trade, instrument.contract_size)
     if position is not None and kept is not None:
         await _keep(work, order, position, kept, fill.price)

@@ -1,72 +1,108 @@
-"""Takes orders back and changes them, as far as their venue has not heard of them or lets them rest."""
+"""Takes orders back, one by one or all at once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from domain.audit.recording import audited
+from domain.audit.recording import audited, entry_of
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Permission, requires
+from domain.market.instruments import canonical_symbol
+from domain.runtime.keyset import equal
 from domain.runtime.operation import Operation
-from domain.trading.booking import change_status
-from domain.trading.machine import TERMINAL, OrderTrigger
-from domain.trading.models import Order, OrderStatus
+from domain.trading.cancelling import withdraw
+from domain.trading.machine import LIVE, TERMINAL
+from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.records import OrderRecord, order_record
-from domain.trading.sending import send
-from domain.trading.service import get_order
-from domain.wallets.ledger import lock_wallet
+from domain.trading.service import get_order, orders_visible_to
+from domain.trading.syncing import settle
 
 
 @dataclass(frozen=True, slots=True)
-class OrderChanges:
-    """What is to change; None leaves it. `stated` holds fields that the client sent along: they must be what they are already."""
+class OrdersCancelled:
+    """What became of every order that was to be cancelled; `unresolved` ones are asked for until their venue answers."""
 
-    quantity: Decimal | None = None
-    price: Decimal | None = None
-    stop_price: Decimal | None = None
-    stated: Mapping[str, Any] = field(default_factory=dict)
+    cancelled: Sequence[str]
+    already_ended: Sequence[str]
+    unresolved: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderMonitored:
+    """The answer to looking at one order."""
+
+    success: bool
+    message: str
+    order: Order
 
 
 @audited("order.cancel", id="order_id")
 @requires(Permission.ORDERS_WRITE)
 async def cancel_order(operation: Operation, order_id: str) -> OrderRecord:
-    """Cancel an order that its venue has not heard of yet; one whose fate is unknown is looked up first.
+    """Cancel what is left of an order; its fills stand. One whose fate is unknown is looked up first.
 
-    Raises NotFound, INVALID_ORDER_STATE with the order's `status` when it has ended, VENUE_UNAVAILABLE when the venue does not tell.
-    """
-    async with operation.unit_of_work() as work:
-        order = await get_order(work, order_id)
-        await lock_wallet(work, order.wallet_id)
-        await work.session.refresh(order)
-        if order.status is OrderStatus.PENDING:
-            await change_status(work, order, OrderTrigger.CANCEL, "user")
-            return await order_record(work, order_id)
-    raise _unchangeable(await _settled(operation, order), "be cancelled")
-
-
-@audited("order.amend", id="order_id")
-@requires(Permission.ORDERS_WRITE)
-async def amend_order(operation: Operation, order_id: str, changes: OrderChanges) -> OrderRecord:
-    """Change a resting order. Market orders, the only ones that the venues of this version take, never rest: they are refused.
-
-    Raises NotFound, IMMUTABLE_FIELD, VALIDATION_ERROR when nothing is to change, INVALID_ORDER_STATE, VENUE_UNAVAILABLE.
+    Of a cancellation and a fill that race each other one wins. Raises NotFound, INVALID_ORDER_STATE with the order's `status` when it has
+    ended before, VENUE_REJECTED, and VENUE_UNAVAILABLE when the venue does not tell; it is then cancelled as soon as it does.
     """
     async with operation.reading() as work:
         order = await get_order(work, order_id)
-    for name, value in changes.stated.items():
-        if value is not None and getattr(order, name) != value:
-            raise DomainError(ErrorCode.IMMUTABLE_FIELD, f"{name} of an order never changes", field=name)
-    if changes.quantity is None and changes.price is None and changes.stop_price is None:
-        raise DomainError(ErrorCode.VALIDATION_ERROR, "Give quantity, price or stop_price", field="body")
-    raise _unchangeable(await _settled(operation, order), "be amended")
+    if order.status in TERMINAL:
+        raise unchangeable(order, "be cancelled")
+    order = await withdraw(operation, order_id, CancelReason.USER)
+    if order.status is not OrderStatus.CANCELLED:
+        raise unchangeable(order, "be cancelled")
+    async with operation.reading() as work:
+        return await order_record(work, order_id)
 
 
-async def _settled(operation: Operation, order: Order) -> Order:
-    return order if order.status in TERMINAL else await send(operation.unrecorded(), order.id)
+@audited("order.cancel_all")
+@requires(Permission.ORDERS_WRITE)
+async def cancel_all_orders(operation: Operation, symbol: str | None = None, wallet_id: str | None = None) -> OrdersCancelled:
+    """Cancel every order of the caller that can still be filled, those of flows too, or only those of a symbol or a wallet.
+
+    A venue that does not answer holds up nothing: its orders are cancelled as soon as it does. Raises UNKNOWN_SYMBOL.
+    """
+    wanted = canonical_symbol(symbol)
+    async with operation.reading() as work:
+        query = equal(orders_visible_to(work.caller), (Order.symbol, wanted), (Order.wallet_id, wallet_id))
+        query = query.where(Order.user_id == work.caller.id, Order.status.in_(LIVE | {OrderStatus.CANCELLING}))
+        orders = (await work.session.scalars(query.order_by(Order.id))).all()
+    cancelled, ended, unresolved = await withdraw_all(operation.unrecorded(), [order.id for order in orders], CancelReason.USER)
+    entry_of(operation).add(cancelled=len(cancelled), already_ended=len(ended), unresolved=len(unresolved))
+    return OrdersCancelled(cancelled, ended, unresolved)
 
 
-def _unchangeable(order: Order, what: str) -> DomainError:
+async def withdraw_all(operation: Operation, order_ids: Sequence[str], reason: CancelReason) -> tuple[list[str], list[str], list[str]]:
+    """Withdraw orders one after the other; returns the ids of those cancelled, ended otherwise, and not settled yet."""
+    cancelled: list[str] = []
+    ended: list[str] = []
+    unresolved: list[str] = []
+    for order_id in order_ids:
+        try:
+            order = await withdraw(operation, order_id, reason)
+        except DomainError:
+            unresolved.append(order_id)
+            continue
+        kept = cancelled if order.status is OrderStatus.CANCELLED else ended if order.status in TERMINAL else unresolved
+        kept.append(order_id)
+    return cancelled, ended, unresolved
+
+
+@audited("order.monitor", id="order_id")
+@requires(Permission.ORDERS_WRITE)
+async def monitor_order(operation: Operation, order_id: str) -> OrderMonitored:
+    """Ask the venue how an order stands, and book what it tells; a venue that is silent is an answer, not an error. Raises NotFound."""
+    async with operation.reading() as work:
+        order = await get_order(work, order_id)
+    if order.status in TERMINAL:
+        return OrderMonitored(True, "Order already complete", order)
+    order = await settle(operation, order_id)
+    if order.unresolved_at is not None:
+        return OrderMonitored(False, order.status_reason or "The venue does not answer", order)
+    return OrderMonitored(True, "Order updated", order)
+
+
+def unchangeable(order: Order, what: str) -> DomainError:
+    """Return why an order cannot be changed or cancelled: it has ended, or nobody knows how it stands."""
     if order.status not in TERMINAL:
         return DomainError(
             ErrorCode.VENUE_UNAVAILABLE, "The venue does not answer; the order is looked up until it does", order_id=order.id

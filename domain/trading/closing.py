@@ -13,10 +13,12 @@ from domain.market.candles import Tick
 from domain.market.market import Market
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading.exposure import ZERO, standings_of
-from domain.trading.machine import TERMINAL
-from domain.trading.models import Order, OrderPurpose, OrderStatus, Position, PositionStatus
-from domain.trading.placing import OrderRequest, own_client_order_id, write_intent
+from domain.trading.cancelling import withdraw
+from domain.trading.exposure import standings_of
+from domain.trading.machine import ACTIVE, TERMINAL
+from domain.trading.models import CancelReason, Order, OrderPurpose, OrderStatus, OrderType, Position, PositionStatus
+from domain.trading.placing import write_intent
+from domain.trading.requests import OrderRequest, own_client_order_id
 from domain.trading.sending import send
 from domain.wallets.ledger import lock_wallet, lock_wallets_of
 
@@ -50,7 +52,7 @@ async def find_position(work: UnitOfWork, position_id: str) -> Position:
 @audited("position.close", id="position_id")
 @requires(Permission.POSITIONS_WRITE)
 async def close_position(operation: Operation, position_id: str, reason: OrderPurpose = OrderPurpose.MANUAL_CLOSE) -> PositionClosed:
-    """Close a whole position at the market.
+    """Close a whole position at the market, after cancelling what rests to close it at a price.
 
     Raises NotFound, INVALID_POSITION_STATE when it is not open or being closed already, NO_MARKET_DATA, MARKET_UNAVAILABLE,
     VENUE_REJECTED, and VENUE_UNAVAILABLE when the outcome is not known yet; the order is then looked up until it is.
@@ -59,6 +61,7 @@ async def close_position(operation: Operation, position_id: str, reason: OrderPu
         position = await find_position(work, position_id)
         check_open(position)
     tick = await operation.use(Market).price(position.symbol)
+    await clear_the_way(operation.unrecorded(), position)
     async with operation.unit_of_work() as work:
         order = await write_exit(work, await _held_position(work, position_id), reason, tick)
     order = await send(operation, order.id)
@@ -87,6 +90,7 @@ async def exit_position(operation: Operation, position_id: str, purpose: OrderPu
         return position
     if position.exit_order_id is None:
         tick = await operation.use(Market).price(position.symbol)
+        await clear_the_way(operation, position)
         async with operation.unit_of_work() as work:
             position = await _held_position(work, position_id)
             # A stop may have been faster.
@@ -98,18 +102,45 @@ async def exit_position(operation: Operation, position_id: str, purpose: OrderPu
         return await find_position(work, position_id)
 
 
+async def clear_the_way(operation: Operation, position: Position) -> None:
+    """Cancel the orders that wait for a price to close the position; an exit at the market takes their place.
+
+    Left alone they would sell, for a second time, what the exit sells. Raises VENUE_UNAVAILABLE when one cannot be taken back yet, and
+    VENUE_REJECTED. Never call it inside a transaction.
+    """
+    async with operation.reading() as work:
+        query = select(Order.id).where(
+            Order.wallet_id == position.wallet_id,
+            Order.symbol == position.symbol,
+            Order.book == position.book,
+            Order.side == position.side.exit,
+            Order.order_type != OrderType.MARKET,
+            Order.status.in_(ACTIVE),
+        )
+        order_ids = (await work.session.scalars(query.order_by(Order.id))).all()
+    for order_id in order_ids:
+        order = await withdraw(operation, order_id, CancelReason.SYSTEM, "The position is being closed at the market")
+        if order.status not in TERMINAL:
+            raise DomainError(
+                ErrorCode.VENUE_UNAVAILABLE,
+                "Position cannot be closed yet: the venue does not answer for an order that would close it too",
+                position_id=position.id,
+                order_id=order.id,
+            )
+
+
 @audited("position.close")
 async def write_exit(work: UnitOfWork, position: Position, purpose: OrderPurpose, tick: Tick, *, execution_id: str | None = None) -> Order:
     """Write the order that closes a position and mark the position as being closed; of many who try at once, one succeeds.
 
     Call it under the wallets' lock, with the position as it stands there. The client order id follows from the position and the
-    number of the attempt. What other orders under way are about to close is left to them. Raises INVALID_POSITION_STATE.
+    number of the attempt. What other market orders under way are about to close is left to them. Raises INVALID_POSITION_STATE.
     """
     entry_of(work).about(position.id)
     check_open(position)
     standings = await standings_of(work, await lock_wallet(work, position.wallet_id), tick.price, position.symbol)
-    held = standings[position.symbol].books.get(position.book, ZERO) * position.side.sign
-    if held <= 0:
+    left = standings[position.symbol].reducible(position.book, position.side.exit)
+    if left == 0:
         raise DomainError(
             ErrorCode.INVALID_POSITION_STATE, "Position cannot be closed: an order under way closes it", position_id=position.id
         )
@@ -117,7 +148,7 @@ async def write_exit(work: UnitOfWork, position: Position, purpose: OrderPurpose
     request = OrderRequest(
         symbol=position.symbol,
         side=position.side.exit,
-        quantity=min(position.quantity, held),
+        quantity=left,
         client_order_id=own_client_order_id(position.id, f"exit/{(attempts or 0) + 1}"),
         reduce_only=True,
         purpose=purpose,

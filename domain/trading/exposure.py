@@ -1,13 +1,14 @@
 """What a wallet stands for, measured from our own books: the basis of the funds check and of every risk rule."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
 from sqlalchemy import select
 
-from domain.exchanges.venue import Side, Venues
+from domain.exchanges.venue import OrderType, Side
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
-from domain.kernel.money import EXACT, exact, plain, trimmed
+from domain.kernel.money import EXACT, exact, trimmed
 from domain.kernel.permissions import Permission, requires
 from domain.market.instruments import Instrument, find_instrument
 from domain.risk.rules import Exposure, Trade, Verdict, rejections
@@ -15,7 +16,6 @@ from domain.risk.service import judge
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.machine import ACTIVE
 from domain.trading.models import Order, Position, PositionStatus
-from domain.wallets.ledger import balance_of
 from domain.wallets.models import Wallet
 from domain.wallets.service import default_wallet
 
@@ -25,18 +25,35 @@ MANUAL_BOOK = "manual"
 
 @dataclass(slots=True)
 class Standing:
-    """What a wallet holds of one symbol; `quantity` is signed and counts orders under way as filled, as do the books' quantities."""
+    """What a wallet holds of one symbol, signed: altogether and in each book; `orders` are those that can still be filled."""
 
     instrument: Instrument
     mark: Decimal
     quantity: Decimal = ZERO
     position_value: Decimal = ZERO
-    pending_costs: Decimal = ZERO
     books: dict[str, Decimal] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
 
     def worth(self, quantity: Decimal) -> Decimal:
         with localcontext(EXACT):
             return abs(quantity * self.mark * self.instrument.contract_size)
+
+    def held_in(self, book: str) -> Decimal:
+        return self.books.get(book, ZERO)
+
+    def orders_of(self, book: str, side: Side) -> list[Order]:
+        return [order for order in self.orders if order.book == book and order.side is side]
+
+    def reducible(self, book: str, side: Side) -> Decimal:
+        """Return how much an order on this side may still take off the book's position.
+
+        What others that trade at once are about to take is theirs. Those that wait for a price leave it free: whichever comes first
+        takes it, and the venue, or the server, makes the others smaller.
+        """
+        held = self.held_in(book) * -side.sign
+        at_once = (order for order in self.orders_of(book, side) if order.order_type is OrderType.MARKET)
+        with localcontext(EXACT):
+            return max(held - sum((order.remaining_quantity for order in at_once), ZERO), ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,81 +68,56 @@ class Validation:
     verdicts: list[Verdict]
 
 
-async def standings_of(work: UnitOfWork, wallet: Wallet, mark: Decimal, symbol: str) -> dict[str, Standing]:
+async def standings_of(work: UnitOfWork, wallet: Wallet, mark: Decimal | None = None, symbol: str | None = None) -> dict[str, Standing]:
     """Return what the wallet holds, by symbol; `mark` is the fresh price of `symbol`, others have the one last seen."""
     # What this session read before it held the wallet's lock may be old.
     fresh = {"populate_existing": True}
     under_way = select(Order).where(Order.wallet_id == wallet.id, Order.status.in_(ACTIVE)).execution_options(**fresh)
     held = select(Position).where(Position.wallet_id == wallet.id, Position.status == PositionStatus.OPEN).execution_options(**fresh)
     orders, positions = await work.session.scalars(under_way), await work.session.scalars(held)
-    standings = {symbol: Standing(find_instrument(symbol), mark)}
+    standings = {} if symbol is None or mark is None else {symbol: Standing(find_instrument(symbol), mark)}
     with localcontext(EXACT):
         for position in positions:
             standing = standings.setdefault(position.symbol, Standing(find_instrument(position.symbol), position.current_price))
             standing.quantity += position.signed_quantity
             standing.position_value += position.signed_quantity * standing.mark * position.contract_size
-            standing.books[position.book] = standing.books.get(position.book, ZERO) + position.signed_quantity
+            standing.books[position.book] = standing.held_in(position.book) + position.signed_quantity
         for order in orders:
             standing = standings.setdefault(order.symbol, Standing(find_instrument(order.symbol), order.reference_price))
-            standing.quantity += order.signed_remaining
-            standing.books[order.book] = standing.books.get(order.book, ZERO) + order.signed_remaining
-            standing.pending_costs += costs_of(work, wallet, standing.instrument, order.side, order.remaining_quantity, standing.mark)
+            standing.orders.append(order)
     return standings
-
-
-def costs_of(work: UnitOfWork, wallet: Wallet, instrument: Instrument, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
-    """Return the fee and the slippage that a market order at this price should cost, in the quote currency."""
-    estimate = work.operation.use(Venues).of(wallet.definition_slug).estimate(instrument.symbol, side, quantity, price)
-    with localcontext(EXACT):
-        return estimate.fee + abs(estimate.price - price) * quantity * instrument.contract_size
-
-
-async def check_funds(work: UnitOfWork, wallet: Wallet, standings: dict[str, Standing], symbol: str, side: Side, quantity: Decimal) -> None:
-    """Refuse a trade that would make the wallet hold more than it owns; without leverage, long and short alike.
-
-    Everything quoted in the same currency counts: the gross value of all symbols after the trade, each netted within the wallet, plus
-    the costs of the trade, must not exceed equity (the currency's balance plus what the positions are worth). A trade that does not
-    make the symbol's position larger always passes. Call it under the wallet's lock. Raises INSUFFICIENT_FUNDS.
-    """
-    standing = standings[symbol]
-    instrument = standing.instrument
-    with localcontext(EXACT):
-        after = standing.quantity + side.sign * quantity
-        if abs(after) <= abs(standing.quantity):
-            return
-        same = [other for other in standings.values() if other.instrument.quote == instrument.quote]
-        balance = await balance_of(work, wallet.id, instrument.quote)
-        equity = balance + sum((other.position_value - other.pending_costs for other in same), ZERO)
-        gross = sum((other.worth(other.quantity) for other in same if other is not standing), ZERO) + standing.worth(after)
-        costs = costs_of(work, wallet, instrument, side, quantity, standing.mark)
-        if gross + costs <= equity:
-            return
-    raise DomainError(
-        ErrorCode.INSUFFICIENT_FUNDS,
-        f"Insufficient funds: {plain(gross + costs)} {instrument.quote} needed, {plain(equity)} available",
-        currency=instrument.quote,
-        required=trimmed(gross + costs),
-        available=trimmed(equity),
-        exposure=trimmed(gross),
-        costs=trimmed(costs),
-        price=trimmed(standing.mark),
-    )
 
 
 def exposure_of(standing: Standing, book: str, side: Side, quantity: Decimal) -> tuple[Trade, Exposure]:
     """Return a trade and the position it makes, as risk rules see them.
 
     The size of a position is the larger of the wallet's net quantity and the book's own, so that a flow that is long cannot hide
-    behind another one that is short.
+    behind another one that is short. Orders that can still be filled count as if the worst of them were: all on one side and none on
+    the other. A trade increases exposure unless what is held and not yet spoken for covers it, in the wallet and in the book.
     """
-    instrument, held = standing.instrument, standing.books.get(book, ZERO)
+    instrument, held = standing.instrument, standing.held_in(book)
+    in_book = [order for order in standing.orders if order.book == book]
     with localcontext(EXACT):
-        change = side.sign * quantity
-        before = max(abs(standing.quantity), abs(held))
-        after = max(abs(standing.quantity + change), abs(held + change))
-        grows = abs(standing.quantity + change) > abs(standing.quantity) or abs(held + change) > abs(held)
-    trade = Trade(instrument.symbol, side, quantity, standing.mark, standing.worth(quantity), grows)
+        before = max(_reach(standing.quantity, standing.orders), _reach(held, in_book))
+        after = max(_reach(standing.quantity, standing.orders, side, quantity), _reach(held, in_book, side, quantity))
+        closable = min(_closable(standing.quantity, standing.orders, side), _closable(held, in_book, side))
+    trade = Trade(instrument.symbol, side, quantity, standing.mark, standing.worth(quantity), quantity > closable)
     return trade, Exposure(instrument.quote, standing.worth(before), standing.worth(after))
+
+
+def _reach(held: Decimal, orders: Iterable[Order], side: Side | None = None, quantity: Decimal = ZERO) -> Decimal:
+    ahead = {Side.BUY: ZERO, Side.SELL: ZERO}
+    if side is not None:
+        ahead[side] = quantity
+    for order in orders:
+        if not order.reduce_only:
+            ahead[order.side] += order.remaining_quantity
+    return max(abs(held), abs(held + ahead[Side.BUY]), abs(held - ahead[Side.SELL]))
+
+
+def _closable(held: Decimal, orders: Iterable[Order], side: Side) -> Decimal:
+    spoken_for = sum((order.remaining_quantity for order in orders if order.side is side), ZERO)
+    return max(held * -side.sign - spoken_for, ZERO)
 
 
 async def assess(

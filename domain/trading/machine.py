@@ -26,9 +26,12 @@ class OrderTrigger(StrEnum):
 
     SUBMIT = "be submitted"
     OPEN = "be opened"
+    AMEND = "be amended"
     FILL_PARTLY = "be partially filled"
     FILL = "be filled"
     REQUEST_CANCEL = "be asked to cancel"
+    KEEP_OPEN = "stay open"
+    KEEP_PARTLY = "stay partially filled"
     CANCEL = "be cancelled"
     REJECT = "be rejected"
     EXPIRE = "expire"
@@ -40,6 +43,7 @@ ORDER_MACHINE = StateMachine(
     ErrorCode.INVALID_ORDER_STATE,
     {
         (OrderStatus.PENDING, OrderTrigger.SUBMIT): OrderStatus.SUBMITTED,
+        (OrderStatus.PENDING, OrderTrigger.AMEND): OrderStatus.PENDING,  # the venue has not heard of it
         (OrderStatus.PENDING, OrderTrigger.CANCEL): OrderStatus.CANCELLED,
         (OrderStatus.PENDING, OrderTrigger.FAIL): OrderStatus.FAILED,
         (OrderStatus.SUBMITTED, OrderTrigger.OPEN): OrderStatus.OPEN,
@@ -50,12 +54,14 @@ ORDER_MACHINE = StateMachine(
         (OrderStatus.SUBMITTED, OrderTrigger.REJECT): OrderStatus.REJECTED,
         (OrderStatus.SUBMITTED, OrderTrigger.EXPIRE): OrderStatus.EXPIRED,
         (OrderStatus.SUBMITTED, OrderTrigger.FAIL): OrderStatus.FAILED,  # the venue says that it never came
+        (OrderStatus.OPEN, OrderTrigger.AMEND): OrderStatus.OPEN,
         (OrderStatus.OPEN, OrderTrigger.FILL_PARTLY): OrderStatus.PARTIALLY_FILLED,
         (OrderStatus.OPEN, OrderTrigger.FILL): OrderStatus.FILLED,
         (OrderStatus.OPEN, OrderTrigger.REQUEST_CANCEL): OrderStatus.CANCELLING,
         (OrderStatus.OPEN, OrderTrigger.CANCEL): OrderStatus.CANCELLED,
         (OrderStatus.OPEN, OrderTrigger.REJECT): OrderStatus.REJECTED,  # some venues take an order first and check it then
         (OrderStatus.OPEN, OrderTrigger.EXPIRE): OrderStatus.EXPIRED,
+        (OrderStatus.PARTIALLY_FILLED, OrderTrigger.AMEND): OrderStatus.PARTIALLY_FILLED,
         (OrderStatus.PARTIALLY_FILLED, OrderTrigger.FILL_PARTLY): OrderStatus.PARTIALLY_FILLED,
         (OrderStatus.PARTIALLY_FILLED, OrderTrigger.FILL): OrderStatus.FILLED,
         (OrderStatus.PARTIALLY_FILLED, OrderTrigger.REQUEST_CANCEL): OrderStatus.CANCELLING,
@@ -63,6 +69,9 @@ ORDER_MACHINE = StateMachine(
         (OrderStatus.PARTIALLY_FILLED, OrderTrigger.EXPIRE): OrderStatus.EXPIRED,
         (OrderStatus.CANCELLING, OrderTrigger.FILL_PARTLY): OrderStatus.CANCELLING,  # a fill that overtook the cancel
         (OrderStatus.CANCELLING, OrderTrigger.FILL): OrderStatus.FILLED,
+        (OrderStatus.CANCELLING, OrderTrigger.AMEND): OrderStatus.CANCELLING,  # made smaller by a fill that overtook the cancel
+        (OrderStatus.CANCELLING, OrderTrigger.KEEP_OPEN): OrderStatus.OPEN,  # the venue refused to cancel it
+        (OrderStatus.CANCELLING, OrderTrigger.KEEP_PARTLY): OrderStatus.PARTIALLY_FILLED,
         (OrderStatus.CANCELLING, OrderTrigger.CANCEL): OrderStatus.CANCELLED,
         (OrderStatus.CANCELLING, OrderTrigger.EXPIRE): OrderStatus.EXPIRED,
     },
@@ -72,5 +81,7 @@ ACTIVE = frozenset(state for state, _ in ORDER_MACHINE.table)
 TERMINAL = frozenset(OrderStatus) - ACTIVE
 # What the word `open` means in a list of orders.
 LIVE = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
+# At the venue, as far as it is known, and waiting there to be filled.
+RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 # Not yet known to have reached the venue.
 UNCONFIRMED = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})

@@ -34,11 +34,28 @@ class OrderPurpose(StrEnum):
     MANUAL_CLOSE = "manual_close"
 
 
+class CancelReason(StrEnum):
+    """Why an order ended before all of it was filled."""
+
+    USER = "user"
+    SYSTEM = "system"
+    IOC = "ioc"
+    FOK = "fok"
+    EXPIRED = "expired"
+    NO_LIQUIDITY = "no_liquidity"
+    SELF_MATCH = "self_match"
+    POST_ONLY = "post_only"
+    REDUCE_ONLY = "reduce_only"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+
+
 class Order(Base):
     """An order: written before the venue hears of it, so that a crash cannot place it twice or lose it.
 
     `book` names the position it acts on (see Position). `reference_price` is the market price it was checked against. `attempts`
-    counts how often it was handed to the venue; until `attempt_until` somebody is at it.
+    counts how often it was handed to the venue; until `attempt_until` somebody is at it. `amend_*` are values that the venue has been
+    asked to take and has not confirmed. `cancel_reason` is one word, `status_reason` a sentence. Since `unresolved_at` the venue has
+    not told how the order stands.
     """
 
     __tablename__ = "orders"
@@ -54,6 +71,7 @@ class Order(Base):
     wallet_id: Mapped[str] = mapped_column(ForeignKey("wallets.id"))
     venue: Mapped[str] = mapped_column(String(40))
     client_order_id: Mapped[str] = mapped_column(String(64))
+    request_digest: Mapped[str] = mapped_column(String(64))
     venue_order_id: Mapped[str | None] = mapped_column(String(80))
     symbol: Mapped[str] = mapped_column(String(20))
     book: Mapped[str] = mapped_column(String(40))
@@ -63,11 +81,20 @@ class Order(Base):
     quantity: Mapped[Decimal]
     price: Mapped[Decimal | None]
     stop_price: Mapped[Decimal | None]
+    trail: Mapped[Decimal | None]
+    trail_is_percent: Mapped[bool] = mapped_column(default=False)
+    expires_at: Mapped[datetime | None]
+    post_only: Mapped[bool] = mapped_column(default=False)
     reference_price: Mapped[Decimal]
     reduce_only: Mapped[bool] = mapped_column(default=False)
     purpose: Mapped[OrderPurpose]
     status: Mapped[OrderStatus]
     status_reason: Mapped[str | None] = mapped_column(String(255))
+    cancel_reason: Mapped[CancelReason | None]
+    unresolved_at: Mapped[datetime | None]
+    amend_quantity: Mapped[Decimal | None]
+    amend_price: Mapped[Decimal | None]
+    amend_stop_price: Mapped[Decimal | None]
     filled_quantity: Mapped[Decimal]
     average_fill_price: Mapped[Decimal | None]
     total_fees: Mapped[Decimal]
@@ -92,8 +119,8 @@ class Order(Base):
         return self.quantity - self.filled_quantity
 
     @property
-    def signed_remaining(self) -> Decimal:
-        return self.remaining_quantity * self.side.sign
+    def is_amending(self) -> bool:
+        return (self.amend_quantity, self.amend_price, self.amend_stop_price) != (None, None, None)
 
 
 class OrderTransition(Base):
@@ -132,6 +159,7 @@ class Fill(Base):
     price: Mapped[Decimal]
     fee: Mapped[Decimal]
     fee_currency: Mapped[str] = mapped_column(String(20))
+    is_maker: Mapped[bool | None]
     executed_at: Mapped[datetime]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -18,11 +19,11 @@ from domain.market.market import Market
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.booking import mark
-from domain.trading.closing import find_position, write_exit
+from domain.trading.closing import clear_the_way, find_position, write_exit
 from domain.trading.events import position_updated
 from domain.trading.models import OrderPurpose, Position, PositionStatus
-from domain.trading.placing import check_protection
 from domain.trading.positions import exit_reached, risk_level
+from domain.trading.requests import check_protection
 from domain.trading.sending import send
 from domain.wallets.ledger import lock_wallet, lock_wallets_of
 
@@ -67,6 +68,7 @@ async def monitor_positions(operation: Operation) -> list[str]:
             by_user[position.user_id].append(position.id)
     exits = []
     for user_id, position_ids in by_user.items():
+        await _clear_the_way(operation, [position for position in positions if position.id in position_ids], ticks)
         async with operation.unit_of_work() as work:
             exits += await _look_at(work, user_id, position_ids, ticks)
     await _send_all(operation, exits)
@@ -85,6 +87,7 @@ async def monitor_position(operation: Operation, position_id: str) -> PositionMo
         tick = await operation.use(Market).price(position.symbol)
     except DomainError as refusal:
         return PositionMonitored(success=False, message=refusal.message)
+    await _clear_the_way(operation.unrecorded(), [position], {position.symbol: tick})
     async with operation.unit_of_work() as work:
         exits = await _look_at(work, position.user_id, [position.id], {position.symbol: tick})
     await _send_all(operation, exits)
@@ -151,6 +154,17 @@ async def _prices(operation: Operation, symbols: list[str]) -> dict[str, Tick]:
             # One symbol's trouble must not keep the stops of the others from firing.
             log.warning("monitor.no_price", symbol=symbol, exc_info=None if isinstance(answer, DomainError) else answer, reason=str(answer))
     return ticks
+
+
+async def _clear_the_way(operation: Operation, positions: Sequence[Position], ticks: dict[str, Tick]) -> None:
+    for position in positions:
+        if _reached(position, ticks[position.symbol].price) is None:
+            continue
+        try:
+            await clear_the_way(operation, position)
+        except DomainError as refusal:
+            # The exit would sell for a second time what the order may sell: `_look_at` sees it and waits for the next round.
+            log.warning("monitor.way_not_clear", position_id=position.id, code=refusal.code.value, reason=refusal.message)
 
 
 async def _look_at(work: UnitOfWork, user_id: str, position_ids: list[str], ticks: dict[str, Tick]) -> list[str]:

@@ -46,6 +46,7 @@ class PaperVenue:
 
     name = "paper"
     call_seconds = 2.0
+    sync_seconds = 1.0
     abilities = frozenset({Ability.CANCEL, Ability.OPEN_ORDERS, Ability.RULES})
 
     def __init__(

@@ -14,7 +14,8 @@ from domain.runtime.operation import Operation
 from domain.runtime.paging import Limit, Offset, Page
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.models import Fill, Order, OrderStatus, OrderTransition
-from domain.trading.placing import OrderRequest, place_order
+from domain.trading.placing import place_order
+from domain.trading.requests import OrderRequest
 from domain.trading.service import NetPosition, energy_positions, fills_of, get_order, list_orders, transitions_of
 
 

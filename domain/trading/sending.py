@@ -1,25 +1,42 @@
 """Hands written orders to their venue, each at most once, and finds out what became of those whose answer was lost."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal, localcontext
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from domain.exchanges.venue import Venue, VenueOrder, VenueRejected, VenueReport, Venues, VenueStatus, VenueUnavailable
 from domain.kernel.errors import DomainError
+from domain.kernel.money import EXACT
+from domain.market.instruments import Instrument, find_instrument
+from domain.market.market import Market
 from domain.runtime.operation import Operation
-from domain.trading.booking import change_status, lock_order, record_report
-from domain.trading.machine import ACTIVE, TERMINAL, UNCONFIRMED, OrderTrigger
-from domain.trading.models import Order, OrderStatus
+from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.booking import change_status, foreign_fees, lock_order, record_report
+from domain.trading.machine import TERMINAL, UNCONFIRMED, OrderTrigger
+from domain.trading.models import Order, OrderStatus, Position, PositionStatus
 
 log = structlog.get_logger()
 
-# A market order is meant for now: one that has not reached the venue by then is given up instead of filled at another day's price.
+# An order is meant for now: one that has not reached the venue by then is given up instead of being placed on another day.
 TOO_LATE_AFTER = timedelta(minutes=5)
-UNSETTLED_AFTER = timedelta(seconds=3)
 LOOK_AGAIN_SECONDS = 0.1
-BATCH = 100
+MAX_REASON = 255
+
+Preparation = Callable[[UnitOfWork, Order], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An order, its venue, and whether this caller is the one who talks to the venue about it now."""
+
+    order: Order
+    venue: Venue
+    is_mine: bool
 
 
 async def send(operation: Operation, order_id: str) -> Order:
@@ -27,84 +44,89 @@ async def send(operation: Operation, order_id: str) -> Order:
 
     Safe to call again after a crash, late, or twice at once: only one caller at a time talks to the venue about an order, and an
     order that may have been sent before is looked up first. A venue's refusal makes the order `rejected`. When the venue does not
-    answer, the order stays `submitted`, and `resume_orders` finds out later. Never call it inside a transaction.
+    answer, the order stays `submitted`, and the round that settles orders finds out later. Never call it inside a transaction.
     """
-    waited = 0.0
-    while True:
-        order, slug, is_mine = await _take(operation, order_id)
-        if is_mine:
-            break
-        patience = operation.use(Venues).of(slug).call_seconds
-        if order.status in TERMINAL or waited >= patience:
-            return order
-        # Somebody else is asking the venue at this moment.
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
-        waited += LOOK_AGAIN_SECONDS
-    venue = operation.use(Venues).of(slug)
+    turn = await take_turn(operation, order_id, _submit)
+    if not turn.is_mine:
+        return turn.order
+    order, venue = turn.order, turn.venue
     try:
-        report = await _ask(venue, order, _too_late(operation, order))
+        report = await _place_or_find(operation, venue, order)
     except VenueRejected as refusal:
         report = VenueReport("", VenueStatus.REJECTED, reason=str(refusal))
     except VenueUnavailable as silence:
-        log.warning("order.unresolved", order_id=order.id, venue=venue.name, attempts=order.attempts, reason=str(silence))
-        return await _leave_open(operation, order_id, str(silence))
+        return await leave_unresolved(operation, order, venue, silence)
+    if report is not None:
+        return await record(operation, order, report)
     async with operation.unit_of_work() as work:
-        if report is None:
-            order, _ = await lock_order(work, order_id)
-            if order.status in UNCONFIRMED:
-                await change_status(work, order, OrderTrigger.FAIL, "It did not reach the venue in time")
-            return order
-        return await record_report(work, order_id, report)
+        order, _ = await lock_order(work, order_id)
+        if order.status in UNCONFIRMED:
+            await change_status(work, order, OrderTrigger.FAIL, "It did not reach the venue in time")
+        return order
 
 
-async def resume_orders(operation: Operation) -> list[str]:
-    """Settle orders that nobody is looking after: written or sent a few seconds ago and still without an outcome.
+async def record(operation: Operation, order: Order, report: VenueReport, *, amended: bool = False) -> Order:
+    """Book a venue's report; prices of currencies in which foreign fees were charged are asked for before."""
+    instrument = find_instrument(order.symbol)
+    rates = {currency: await _rate(operation, currency, instrument) for currency in foreign_fees(report, instrument)}
+    known = {currency: rate for currency, rate in rates.items() if rate is not None}
+    async with operation.unit_of_work() as work:
+        return await record_report(work, order.id, report, amended=amended, rates=known)
 
-    Returns the ids of those that it looked at. Called by the timetable, and so also after a restart.
+
+async def take_turn(operation: Operation, order_id: str, prepare: Preparation) -> Turn:
+    """Wait until nobody else talks to the venue about the order, then `prepare` it under its lock and keep others away.
+
+    `prepare` says whether the venue is to be asked; its commit comes before the call, so that whoever finds the order later knows
+    what was asked. Waits as long as one call may take; whoever still has no turn then gets the order as it stands.
     """
-    async with operation.reading() as work:
-        old = work.now - UNSETTLED_AFTER
-        query = (
-            select(Order.id)
-            .where(Order.status.in_(ACTIVE), Order.created_at <= old, or_(Order.attempt_until.is_(None), Order.attempt_until <= work.now))
-            .order_by(Order.created_at)
-            .limit(BATCH)
-        )
-        order_ids = (await work.session.scalars(query)).all()
-    for order_id in order_ids:
-        try:
-            await send(operation, order_id)
-        except DomainError as refusal:
-            # One order of a venue that is not connected must not hold up the others.
-            log.warning("order.not_resumed", order_id=order_id, code=refusal.code.value, reason=refusal.message)
-    return list(order_ids)
+    waited = 0.0
+    while True:
+        async with operation.unit_of_work() as work:
+            order, wallet = await lock_order(work, order_id)
+            venue = operation.use(Venues).of(wallet.definition_slug)
+            busy = order.attempt_until is not None and order.attempt_until > work.now
+            if order.status in TERMINAL or (busy and waited >= venue.call_seconds):
+                return Turn(order, venue, is_mine=False)
+            if not busy:
+                if not await prepare(work, order):
+                    return Turn(order, venue, is_mine=False)
+                order.attempts += 1
+                order.attempt_until = work.now + timedelta(seconds=venue.call_seconds)
+                return Turn(order, venue, is_mine=True)
+        # Somebody else is asking the venue at this moment.
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        waited += LOOK_AGAIN_SECONDS
 
 
-async def _take(operation: Operation, order_id: str) -> tuple[Order, str, bool]:
-    # The commit of this mark comes before the call: whoever finds it later knows that the venue may have the order.
+async def leave_unresolved(operation: Operation, order: Order, venue: Venue, silence: VenueUnavailable) -> Order:
+    """Note that the venue does not tell how the order stands; it is asked again until it does."""
+    log.warning("order.unresolved", order_id=order.id, venue=venue.name, attempts=order.attempts, reason=str(silence))
     async with operation.unit_of_work() as work:
-        order, wallet = await lock_order(work, order_id)
-        slug = wallet.definition_slug
-        busy = order.attempt_until is not None and order.attempt_until > work.now
-        if order.status in TERMINAL or busy:
-            return order, slug, False
-        order.attempts += 1
-        order.attempt_until = work.now + timedelta(seconds=operation.use(Venues).of(slug).call_seconds)
-        if order.status is OrderStatus.PENDING:
-            order.submitted_at = work.now
-            await change_status(work, order, OrderTrigger.SUBMIT, "Sent to the venue")
-        return order, slug, True
+        order, _ = await lock_order(work, order.id)
+        if order.status not in TERMINAL:
+            order.status_reason = f"The venue does not answer: {silence}"[:MAX_REASON]
+            order.unresolved_at = order.unresolved_at or work.now
+            order.updated_at = work.now
+        return order
 
 
-async def _ask(venue: Venue, order: Order, too_late: bool) -> VenueReport | None:
+async def _submit(work: UnitOfWork, order: Order) -> bool:
+    if order.status not in UNCONFIRMED:
+        return False
+    if order.status is OrderStatus.PENDING:
+        order.submitted_at = work.now
+        await change_status(work, order, OrderTrigger.SUBMIT, "Sent to the venue")
+    return True
+
+
+async def _place_or_find(operation: Operation, venue: Venue, order: Order) -> VenueReport | None:
     # None: the venue does not know the order, and it is too late to send it.
     if order.attempts > 1:
         report = await venue.find(order.wallet_id, order.client_order_id, order.symbol)
         if report is not None:
             return report
-        if order.status not in UNCONFIRMED:
-            raise VenueUnavailable("The venue does not know an order that it had accepted")
-    if too_late:
+    if order.created_at < operation.clock.now() - TOO_LATE_AFTER:
         return None
     return await venue.place(
         VenueOrder(
@@ -118,18 +140,31 @@ async def _ask(venue: Venue, order: Order, too_late: bool) -> VenueReport | None
             stop_price=order.stop_price,
             time_in_force=order.time_in_force,
             reduce_only=order.reduce_only,
+            trail=order.trail,
+            trail_is_percent=order.trail_is_percent,
+            expires_at=order.expires_at,
+            post_only=order.post_only,
+            book=order.book,
+            position=await _held(operation, order) if order.reduce_only else None,
         )
     )
 
 
-def _too_late(operation: Operation, order: Order) -> bool:
-    return order.created_at < operation.clock.now() - TOO_LATE_AFTER
+async def _rate(operation: Operation, currency: str, instrument: Instrument) -> Decimal | None:
+    try:
+        return (await operation.use(Market).price(f"{currency}/{instrument.quote}")).price
+    except DomainError as refusal:
+        log.warning("order.fee_unpriced", currency=currency, quote=instrument.quote, code=refusal.code.value)
+        return None
 
 
-async def _leave_open(operation: Operation, order_id: str, reason: str) -> Order:
-    async with operation.unit_of_work() as work:
-        order, _ = await lock_order(work, order_id)
-        if order.status not in TERMINAL:
-            order.status_reason = f"The venue does not answer: {reason}"[:255]
-            order.updated_at = work.now
-        return order
+async def _held(operation: Operation, order: Order) -> Decimal:
+    query = select(Position).where(
+        Position.wallet_id == order.wallet_id,
+        Position.symbol == order.symbol,
+        Position.book == order.book,
+        Position.status == PositionStatus.OPEN,
+    )
+    async with operation.reading() as work:
+        with localcontext(EXACT):
+            return sum((position.signed_quantity for position in await work.session.scalars(query)), Decimal(0))

@@ -8,13 +8,13 @@ from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Permission, requires
 from domain.runtime.operation import Operation
 from domain.runtime.paging import Limit, Offset, Page
-from domain.trading import changing, records
-from domain.trading.changing import OrderChanges
+from domain.trading import amending, records
+from domain.trading.amending import OrderChanges
 from domain.trading.records import MarkedPosition, OrderRecord
 from schema.rest.trading_v1 import TradeView, changed_field
 
 
-@carried_out_by(changing.amend_order)
+@carried_out_by(amending.amend_order)
 @requires(Permission.ORDERS_WRITE)
 async def amend_order(operation: Operation, order_id: str, changes: OrderChanges, stated: Mapping[str, Any]) -> OrderRecord:
     """Change the quantity or the prices of an order that can still be filled.
@@ -27,7 +27,7 @@ async def amend_order(operation: Operation, order_id: str, changes: OrderChanges
     field = changed_field(order, stated)
     if field is not None:
         raise DomainError(ErrorCode.IMMUTABLE_FIELD, f"{field} of an order cannot be changed", field=field)
-    return await changing.amend_order(operation, order_id, changes)
+    return await amending.amend_order(operation, order_id, changes)
 
 
 @requires(Permission.POSITIONS_READ)

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field
 from domain.exchanges.venue import OrderType, Side, TimeInForce
 from domain.trading.models import Position
 from domain.trading.monitoring import UNSET, Unset
-from domain.trading.placing import OrderRequest
 from domain.trading.positions import risk_level
 from domain.trading.records import OrderRecord
+from domain.trading.requests import OrderRequest
 
 Amount = Annotated[Decimal, Field(gt=0)]
 Symbol = Annotated[str, Field(min_length=1, max_length=40)]

@@ -10,10 +10,10 @@ from pydantic import AfterValidator, AliasChoices, Field
 
 from domain.exchanges.venue import OrderType, Side, TimeInForce
 from domain.kernel.clock import to_wire
-from domain.trading.changing import OrderChanges
+from domain.trading.amending import OrderChanges
 from domain.trading.models import Order, OrderStatus
-from domain.trading.placing import OrderRequest
 from domain.trading.records import MarkedPosition, OrderRecord
+from domain.trading.requests import OrderRequest
 from schema.rest.trading import Amount, AnyCase, ClientOrderId
 
 WIRE_STATUS = {

@@ -15,7 +15,8 @@ from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from domain.trading.models import Position
 from domain.trading.monitoring import monitor_positions
-from domain.trading.placing import OrderRequest, place_order
+from domain.trading.placing import place_order
+from domain.trading.requests import OrderRequest
 from tests.audit_log import entries
 from tests.builders import make_trader
 from tests.domain.flows.runs import new_flow, trigger

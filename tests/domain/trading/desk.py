@@ -29,8 +29,8 @@ from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from domain.trading.models import Fill, Order, Position, PositionStatus
 from domain.trading.paper_venue import PaperVenue
-from domain.trading.placing import OrderRequest
-from domain.wallets.ledger import balances_of, verify_ledger
+from domain.trading.requests import OrderRequest
+from domain.wallets.ledger import Entry, balances_of, post, verify_ledger
 from domain.wallets.models import EntryCause, LedgerEntry, Wallet
 from tests.builders import make_trader
 from tests.market_script import ScriptedSource
@@ -53,6 +53,7 @@ class CrashingVenue:
 
     name = "paper"
     call_seconds = 2.0
+    sync_seconds = 1.0
 
     def __init__(self, venue: Venue, failure: BaseException) -> None:
         self._venue, self._failure, self.placed = venue, failure, 0
@@ -142,6 +143,10 @@ class Desk:
             wallet = (await work.session.scalars(select(Wallet).where(Wallet.user_id == self.ada.id))).one()
             return await balances_of(work, wallet.id)
 
+    async def deposit(self, asset: str, amount: str) -> None:
+        async with self.system.unit_of_work() as work:
+            await post(work, await self.row(Wallet), Entry(asset, Decimal(amount), EntryCause.DEPOSIT))
+
     async def open_position(self) -> Position:
         (position,) = [position for position in await self.rows(Position) if position.status is PositionStatus.OPEN]
         return position
@@ -183,18 +188,22 @@ async def assert_books_agree(runtime: Runtime) -> None:
                 if fill.wallet_id == wallet.id:
                     instrument, sign = find_instrument(fill.symbol), 1 if fill.side is Side.BUY else -1
                     expected[instrument.base] += sign * fill.quantity
-                    expected[instrument.quote] -= sign * fill.quantity * fill.price * instrument.contract_size + fill.fee
-                    held[fill.symbol] += sign * fill.quantity
+                    expected[instrument.quote] -= sign * fill.quantity * fill.price * instrument.contract_size
+                    expected[fill.fee_currency] -= fill.fee
+                    held[fill.symbol] += sign * fill.quantity - (fill.fee if fill.fee_currency == instrument.base else 0)
             assert await balances_of(work, wallet.id) == dict(expected)
             for symbol, quantity in held.items():
                 ours = [p for p in positions if p.wallet_id == wallet.id and p.symbol == symbol]
                 assert sum(p.signed_quantity for p in ours) == quantity
                 # Realised and unrealised together are the money the fills brought plus what is held now, to the last digit.
                 price, instrument = Decimal("123.45"), find_instrument(symbol)
+                made = [fill for fill in fills if fill.symbol == symbol and fill.wallet_id == wallet.id]
+                if {fill.fee_currency for fill in made} - {instrument.base, instrument.quote}:
+                    continue  # what such a fee was worth, the books do not tell
                 cash = sum(
-                    -(1 if fill.side is Side.BUY else -1) * fill.quantity * fill.price * instrument.contract_size - fill.fee
-                    for fill in fills
-                    if fill.symbol == symbol and fill.wallet_id == wallet.id
+                    -(1 if fill.side is Side.BUY else -1) * fill.quantity * fill.price * instrument.contract_size
+                    - (fill.fee if fill.fee_currency == instrument.quote else 0)
+                    for fill in made
                 )
                 won = sum(p.realized_pnl + (p.quantity * price * p.contract_size - p.open_cost) * p.side.sign - p.open_fees for p in ours)
                 assert won == cash + quantity * price * instrument.contract_size

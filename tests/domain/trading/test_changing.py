@@ -5,9 +5,11 @@ import pytest
 from domain.exchanges.venue import Side
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.market.market import Market
-from domain.trading.changing import OrderChanges, amend_order, cancel_order
+from domain.trading.amending import OrderChanges, amend_order
+from domain.trading.changing import cancel_order
 from domain.trading.models import Order, OrderStatus
-from domain.trading.placing import OrderRequest, place_order, write_intent
+from domain.trading.placing import place_order, write_intent
+from domain.trading.requests import OrderRequest
 from domain.trading.sending import send
 from tests.domain.trading.desk import Desk
 

@@ -15,7 +15,7 @@ from domain.trading.closing import close_position, exit_position, find_position,
 from domain.trading.models import Order, OrderPurpose, OrderStatus, Position, PositionStatus
 from domain.trading.paper_venue import PaperVenue
 from domain.trading.placing import place_order, write_intent
-from domain.trading.sending import resume_orders
+from domain.trading.syncing import resume_orders
 from domain.wallets.models import Wallet
 from tests.builders import make_trader, make_user
 from tests.domain.trading.desk import CrashingVenue, Desk, buy, sell
@@ -138,6 +138,7 @@ async def test_the_runner_carries_on_an_exit_that_a_stop_wrote_meanwhile(desk: D
 
 
 async def test_a_position_larger_than_one_order_may_be_is_closed_at_once(desk: Desk) -> None:
+    await desk.deposit("EUR", "10000000")
     desk.price("NL_DAY_AHEAD", "0.10")
     for _ in range(2):
         await place_order(desk.operation, buy("NL_DAY_AHEAD", "1000000"))

@@ -10,7 +10,7 @@ from domain.trading.closing import close_position
 from domain.trading.models import Fill, Order, OrderStatus, PaperOrder, Position, PositionStatus
 from domain.trading.monitoring import monitor_positions
 from domain.trading.placing import place_order
-from domain.trading.sending import resume_orders
+from domain.trading.syncing import resume_orders
 from tests.databases import both_databases
 from tests.domain.trading.desk import Desk, buy, sell
 
@@ -51,11 +51,11 @@ async def test_parallel_orders_cannot_overspend(desk: Desk) -> None:
 
 
 async def test_growing_shrinking_and_flipping_side_by_side_keeps_the_books(desk: Desk) -> None:
-    wishes = [buy(quantity=f"0.0{n}") for n in range(1, 6)] + [sell(quantity=f"0.0{n}") for n in range(2, 7)]
+    wishes = [buy(quantity=f"0.00{n}") for n in range(1, 6)] + [sell(quantity=f"0.00{n}") for n in range(2, 7)]
     orders, refusals = await all_at_once(*(place_order(desk.operation, wish) for wish in wishes))
     assert refusals == []
     assert {order.status for order in orders} == {OrderStatus.FILLED}
-    assert (await desk.balances())["BTC"] == Decimal("-0.05")
+    assert (await desk.balances())["BTC"] == Decimal("-0.005")
 
 
 async def test_monitors_closers_and_sweepers_close_a_position_once(desk: Desk) -> None:

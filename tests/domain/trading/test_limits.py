@@ -11,7 +11,8 @@ from domain.plans.service import NewSubscription, create_subscription
 from domain.risk.service import create_rule
 from domain.trading.closing import close_position
 from domain.trading.models import Fill, Order, PaperOrder, Position
-from domain.trading.placing import OrderRequest, place_order
+from domain.trading.placing import place_order
+from domain.trading.requests import OrderRequest
 from tests.databases import both_databases
 from tests.domain.trading.desk import Desk, buy, sell
 from tests.domain.trading.test_concurrency import all_at_once

@@ -16,7 +16,7 @@ from domain.trading.models import Fill, Order, OrderPurpose, OrderStatus, Positi
 from domain.trading.monitoring import UNSET, monitor_position, monitor_positions, update_position
 from domain.trading.paper_venue import PaperVenue
 from domain.trading.placing import place_order
-from domain.trading.sending import resume_orders
+from domain.trading.syncing import resume_orders
 from tests.builders import make_trader
 from tests.domain.trading.desk import CrashingVenue, Desk, buy, sell
 

@@ -8,7 +8,7 @@ import pytest
 from domain.kernel.clock import ManualClock
 from domain.trading.models import Fill, OrderStatus, Position
 from domain.trading.placing import place_order
-from domain.trading.sending import resume_orders
+from domain.trading.syncing import resume_orders
 from tests.domain.exchanges.conformance import CcxtStand, binance_stand, kraken_stand
 from tests.domain.exchanges.wire.guard import stay_on_loopback
 from tests.domain.exchanges.wire.server import Trouble

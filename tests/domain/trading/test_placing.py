@@ -14,7 +14,8 @@ from domain.risk.models import RiskVerdict
 from domain.risk.service import create_rule
 from domain.runtime.event_log import EventRow
 from domain.trading.models import Fill, Order, OrderPurpose, OrderStatus, OrderTransition, PaperOrder, Position, PositionStatus
-from domain.trading.placing import OrderRequest, place_order, write_intent
+from domain.trading.placing import place_order, write_intent
+from domain.trading.requests import OrderRequest
 from domain.wallets.models import LedgerEntry, Wallet
 from tests.builders import make_trader, make_user
 from tests.domain.trading.desk import Desk, buy, sell

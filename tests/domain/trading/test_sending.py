@@ -10,7 +10,8 @@ from domain.market.market import Market
 from domain.trading.models import Fill, Order, OrderStatus, PaperOrder, Position
 from domain.trading.paper_venue import PaperVenue
 from domain.trading.placing import place_order, write_intent
-from domain.trading.sending import resume_orders, send
+from domain.trading.sending import send
+from domain.trading.syncing import resume_orders
 from tests.domain.trading.desk import CrashingVenue, Desk, buy
 
 

@@ -30,7 +30,8 @@ from domain.risk import service as risk
 from domain.risk.models import RuleType
 from domain.security_alerts import service as security_alerts
 from domain.trading.models import Position
-from domain.trading.placing import OrderRequest, place_order, write_intent
+from domain.trading.placing import place_order, write_intent
+from domain.trading.requests import OrderRequest
 from domain.wallets.models import Wallet
 from tests.accounts import mails, tokens_of
 from tests.builders import make_user

@@ -56,13 +56,14 @@ class FloorOrder:
 
 @dataclass
 class Floor:
-    """`asks` and `bids` are what others offer, best first; `fee_currency` is that of every fee."""
+    """`asks` and `bids` are what others offer, best first; `fee_currency` is that of every fee, `fee_price` what it costs in the quote."""
 
     asks: list[tuple[Decimal, Decimal]] = field(default_factory=list)
     bids: list[tuple[Decimal, Decimal]] = field(default_factory=list)
     balances: dict[str, Decimal] = field(default_factory=lambda: {BASE: Decimal(2), QUOTE: Decimal(100_000)})
     fee_rate: Decimal = Decimal("0.001")
     fee_currency: str = QUOTE
+    fee_price: Decimal = Decimal(1)
     orders: list[FloorOrder] = field(default_factory=list)
 
     def offer(self, *asks: tuple[str, str]) -> None:
@@ -135,7 +136,7 @@ class Floor:
 
     def _trade(self, order: FloorOrder, price: Decimal, quantity: Decimal, *, is_maker: bool) -> None:
         number = 28_400 + len(self.trades())
-        trade = FloorTrade(number, order, price, quantity, price * quantity * self.fee_rate, self.fee_currency, is_maker)
+        trade = FloorTrade(number, order, price, quantity, price * quantity * self.fee_rate / self.fee_price, self.fee_currency, is_maker)
         order.trades.append(trade)
         sign = 1 if order.side == "buy" else -1
         self.balances[BASE] += sign * quantity
