@@ -6,7 +6,7 @@ import strawberry
 
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading import changing, models, placing, relations, requests, service
+from domain.trading import amending, changing, models, placing, previewing, records, relations, requests, service
 from domain.trading.events import ORDER_UPDATED, order_updated
 from resolvers.flows import KEY
 from resolvers.graphql_door.streams import AFTER, updates
@@ -14,7 +14,7 @@ from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation, subscription
 from schema.inputs import checked
-from schema.orders import Order, OrderInput, OrderUpdate
+from schema.orders import Order, OrderChangesInput, OrderInput, OrderPreview, OrdersCancelled, OrderUpdate
 from schema.scalars import Cursor
 
 
@@ -24,6 +24,25 @@ class OrderQueries:
     async def order(self, info: Info, id: strawberry.ID) -> models.Order:
         async with info.context.reading() as work:
             return await service.get_order(work, id)
+
+    @field(
+        Order | None,
+        "The caller's order with this client order id. Raises NOT_FOUND: then it was never placed.",
+        service=records.order_record_by_client_id,
+    )
+    async def order_by_client_id(self, info: Info, client_order_id: str) -> models.Order:
+        async with info.context.reading() as work:
+            return (await records.order_record_by_client_id(work, client_order_id)).order
+
+    @field(
+        OrderPreview,
+        "What placing this order now would come to: size, fee, margin, and everything that the rules, the wallet and the plan say to it. "
+        "Nothing is placed. Raises UNKNOWN_SYMBOL, VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, STOP_ON_WRONG_SIDE, "
+        "INVALID_POSITION_STATE, NOT_FOUND, MARKET_UNAVAILABLE.",
+        service=previewing.preview_order,
+    )
+    async def preview_order(self, info: Info, input: OrderInput) -> previewing.OrderPreview:
+        return await previewing.preview_order(info.context.operation, checked(requests.OrderRequest, vars(input)))
 
     orders = listing(Order, "The caller's orders, newest first.", relations.page_of_orders)
 
@@ -43,12 +62,43 @@ class OrderMutations:
 
     @mutation(
         Order,
-        "Cancel an order that its venue has not heard of yet; one whose fate is unknown is looked up first. "
-        "Raises NOT_FOUND, INVALID_ORDER_STATE, VENUE_UNAVAILABLE.",
+        "Cancel what is left of an order; its fills stand. Of a cancellation and a fill that race each other one wins. "
+        "Raises NOT_FOUND, INVALID_ORDER_STATE, VENUE_REJECTED, and VENUE_UNAVAILABLE: it is then cancelled as soon as the venue answers.",
         service=changing.cancel_order,
     )
     async def cancel_order(self, info: Info, order_id: strawberry.ID) -> models.Order:
         return (await changing.cancel_order(info.context.operation, order_id)).order
+
+    @mutation(
+        OrdersCancelled,
+        "Cancel every order of the caller that can still be filled, those of flows too, or only those of a symbol or a wallet. "
+        "Raises UNKNOWN_SYMBOL, NOT_FOUND for the wallet.",
+        service=changing.cancel_all_orders,
+    )
+    async def cancel_all_orders(
+        self, info: Info, symbol: str | None = None, wallet_id: strawberry.ID | None = None
+    ) -> changing.OrdersCancelled:
+        return await changing.cancel_all_orders(info.context.operation, symbol, wallet_id)
+
+    @mutation(
+        Order,
+        "Change the total quantity, the limit or the stop price of an order that can still be filled: all of it or nothing. Another price "
+        "or a larger quantity goes to the end of the queue, a smaller quantity keeps its place. Raises NOT_FOUND, VALIDATION_ERROR, "
+        "QUANTITY_TOO_SMALL, INVALID_ORDER_STATE, INVALID_POSITION_STATE, AMEND_UNSUPPORTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, "
+        "MARKET_UNAVAILABLE, VENUE_REJECTED, VENUE_UNAVAILABLE.",
+        service=amending.amend_order,
+    )
+    async def amend_order(self, info: Info, order_id: strawberry.ID, input: OrderChangesInput) -> models.Order:
+        changes = checked(amending.OrderChanges, vars(input))
+        return (await amending.amend_order(info.context.operation, order_id, changes)).order
+
+    @mutation(
+        Order,
+        "Ask the venue how an order stands and book what it tells; `unresolvedAt` is set while it does not. Raises NOT_FOUND.",
+        service=changing.monitor_order,
+    )
+    async def monitor_order(self, info: Info, order_id: strawberry.ID) -> models.Order:
+        return (await changing.monitor_order(info.context.operation, order_id)).order
 
 
 @strawberry.type

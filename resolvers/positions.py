@@ -8,14 +8,14 @@ import strawberry
 
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading import closing, models, monitoring, relations, service
+from domain.trading import closing, flattening, models, monitoring, relations, service
 from domain.trading.events import POSITION_UPDATED, position_updated
 from domain.trading.monitoring import UNSET, Unset
 from resolvers.graphql_door.streams import AFTER, updates
 from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation, subscription
-from schema.positions import Position, PositionClosed, PositionUpdate
+from schema.positions import Flattened, Position, PositionClosed, PositionUpdate
 from schema.scalars import Cursor
 
 
@@ -39,6 +39,15 @@ class PositionMutations:
     )
     async def close_position(self, info: Info, position_id: strawberry.ID) -> closing.PositionClosed:
         return await closing.close_position(info.context.operation, position_id)
+
+    @mutation(
+        Flattened,
+        "Cancel all live orders of the caller, then close all open positions at the market, those of flows too; or those of one symbol. "
+        "What cannot be done is told and holds up nothing else. Flows go on running. Raises UNKNOWN_SYMBOL.",
+        service=flattening.flatten_all,
+    )
+    async def flatten_all(self, info: Info, symbol: str | None = None) -> flattening.Flattened:
+        return await flattening.flatten_all(info.context.operation, symbol)
 
     @mutation(
         Position,

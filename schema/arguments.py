@@ -8,6 +8,7 @@ ARGUMENTS = {
     "all_sessions": "End all sessions of the user, not just this one.",
     "asset": "Only entries of this asset, for instance `USDT`.",
     "before": "The `startCursor` of the page behind, to read backward with `last`.",
+    "client_order_id": "The id that the caller gave the order, or else the order's own.",
     "current_password": "The password that is valid now.",
     "device_id": "The id of a device, or the hardware's own.",
     "email": "The address of the account, in any case.",

@@ -9,15 +9,16 @@ import strawberry
 
 from domain.flows import relations as flow_relations
 from domain.risk import relations as risk_relations
+from domain.risk.models import RuleAction, RuleType
 from domain.trading import relations, service
-from domain.trading.models import OrderPurpose, OrderStatus, OrderType, Side, TimeInForce
+from domain.trading.models import CancelReason, OrderPurpose, OrderStatus, OrderType, Side, TimeInForce
 from domain.wallets import relations as wallet_relations
 from schema.enums import graphql_enum
 from schema.executions import Execution
 from schema.fields import related
 from schema.flows import Flow
 from schema.risk import RiskVerdict
-from schema.scalars import Cursor
+from schema.scalars import JSON, Cursor
 from schema.wallets import Wallet
 
 if TYPE_CHECKING:
@@ -64,6 +65,22 @@ graphql_enum(
     },
 )
 graphql_enum(
+    CancelReason,
+    description="Why an order ended before all of it was traded.",
+    values={
+        "USER": "Its owner cancelled it.",
+        "SYSTEM": "The server or the venue cancelled it.",
+        "IOC": "What could not be filled at once was cancelled.",
+        "FOK": "It could not be filled whole at once.",
+        "EXPIRED": "Its time was over.",
+        "NO_LIQUIDITY": "Nothing was left to trade with.",
+        "SELF_MATCH": "It would have traded with an order of the same wallet.",
+        "POST_ONLY": "It would have traded at once.",
+        "REDUCE_ONLY": "There is no position left that it could reduce.",
+        "INSUFFICIENT_FUNDS": "The wallet can no longer pay for it.",
+    },
+)
+graphql_enum(
     OrderPurpose,
     description="Why an order exists.",
     values={
@@ -92,6 +109,7 @@ class Fill:
     price: Decimal = strawberry.field(description="In the quote currency.")
     fee: Decimal = strawberry.field(description="What it cost, in `feeCurrency`.")
     fee_currency: str = strawberry.field(description="Currency of the fee.")
+    is_maker: bool | None = strawberry.field(description="Whether the order rested when it was hit; null where the venue does not say.")
     executed_at: datetime = strawberry.field(description="When it was traded.")
     order = related(ItsOrder, relations.orders_by_id, "order_id", "The order: from here on to the verdicts, votes and snapshot behind it.")
 
@@ -119,7 +137,11 @@ class Order:
     filled_quantity: Decimal = strawberry.field(description="Contracts traded so far.")
     remaining_quantity: Decimal = strawberry.field(description="Contracts still to be traded.")
     price: Decimal | None = strawberry.field(description="Limit price.")
-    stop_price: Decimal | None = strawberry.field(description="Price at which it is triggered.")
+    stop_price: Decimal | None = strawberry.field(description="Price at which it is triggered; a trailing stop's follows the market.")
+    trail: Decimal | None = strawberry.field(description="Distance of a trailing stop, in price units or percent.")
+    trail_is_percent: bool = strawberry.field(description="Whether `trail` is in percent of the price.")
+    expires_at: datetime | None = strawberry.field(description="When a DAY or GTD order ends.")
+    post_only: bool = strawberry.field(description="It may only rest, never trade at once.")
     reference_price: Decimal = strawberry.field(description="The market price it was checked against.")
     average_fill_price: Decimal | None = strawberry.field(description="Average of the fills; null before the first.")
     total_fees: Decimal = strawberry.field(description="Sum of the fills' fees, in `feeCurrency`.")
@@ -128,6 +150,8 @@ class Order:
     purpose: OrderPurpose = strawberry.field(description="Why it exists.")
     status: OrderStatus = strawberry.field(description="How far it has come.")
     status_reason: str | None = strawberry.field(description="Why it has this status.")
+    cancel_reason: CancelReason | None = strawberry.field(description="Why it ended before all of it was traded.")
+    unresolved_at: datetime | None = strawberry.field(description="Since when the venue has not told how it stands; null when it has.")
     attached_stop_loss: Decimal | None = strawberry.field(name="stopLoss", description="Stop for the position that it opens or grows.")
     attached_take_profit: Decimal | None = strawberry.field(
         name="takeProfit", description="Target for the position that it opens or grows."
@@ -202,7 +226,11 @@ class OrderInput:
     order_type: OrderType = strawberry.field(default=OrderType.MARKET, description="Venues say which kinds they take.")
     price: Decimal | None = strawberry.field(default=None, description="Limit price; market orders ignore it.")
     stop_price: Decimal | None = strawberry.field(default=None, description="Price at which it is triggered.")
+    trail: Decimal | None = strawberry.field(default=None, description="Distance of a trailing stop, above 0.")
+    trail_is_percent: bool = strawberry.field(default=False, description="Take `trail` as percent of the price, at most 50.")
     time_in_force: TimeInForce = strawberry.field(default=TimeInForce.GTC, description="How long it stays.")
+    expires_at: datetime | None = strawberry.field(default=None, description="When a GTD order ends.")
+    post_only: bool = strawberry.field(default=False, description="Refuse it if it would trade at once.")
     client_order_id: str | None = strawberry.field(
         default=None, description="1 to 64 characters, unique for the user. The same id with the same order answers with the first one."
     )
@@ -210,3 +238,47 @@ class OrderInput:
     reduce_only: bool = strawberry.field(default=False, description="Let it only make a position smaller.")
     stop_loss: Decimal | None = strawberry.field(default=None, description="Stop for the position that it opens or grows.")
     take_profit: Decimal | None = strawberry.field(default=None, description="Target for the position that it opens or grows.")
+
+
+@strawberry.input(description="Changes of an order; what is left out or null stays as it is.")
+class OrderChangesInput:
+    quantity: Decimal | None = strawberry.field(default=None, description="The new total, what is filled included.")
+    price: Decimal | None = strawberry.field(default=None, description="The new limit price.")
+    stop_price: Decimal | None = strawberry.field(default=None, description="The new price at which it is triggered.")
+
+
+@strawberry.type(description="What became of every order that was to be cancelled.")
+class OrdersCancelled:
+    cancelled: list[strawberry.ID] = strawberry.field(description="Those that were.")
+    already_ended: list[strawberry.ID] = strawberry.field(description="Those that ended before: filled, for instance.")
+    unresolved: list[strawberry.ID] = strawberry.field(description="Those whose venue has not answered; it is asked until it does.")
+
+
+@strawberry.type(description="What one rule says to an order that was not placed.")
+class PreviewVerdict:
+    rule_id: strawberry.ID = strawberry.field(description="The rule.")
+    rule_name: str = strawberry.field(description="What it is called.")
+    rule_type: RuleType = strawberry.field(description="What it measures.")
+    action: RuleAction = strawberry.field(description="What it does to a trade that breaks it.")
+    passed: bool = strawberry.field(description="Whether the trade would keep it.")
+    message: str = strawberry.field(description="One sentence with the numbers.")
+    numbers: JSON = strawberry.field(description="What was compared.")
+
+
+@strawberry.type(description="What placing an order would come to.")
+class OrderPreview:
+    accepted: bool = strawberry.field(description="Whether it would be taken; the venue is not asked.")
+    code: str | None = strawberry.field(description="The refusal's code in the catalogue.")
+    message: str | None = strawberry.field(description="The refusal as a sentence.")
+    symbol: str = strawberry.field(description="What would be traded.")
+    quantity: Decimal = strawberry.field(description="Contracts.")
+    market_price: Decimal = strawberry.field(description="Where the market stands.")
+    expected_price: Decimal = strawberry.field(description="Where it should trade, slippage included.")
+    notional: Decimal = strawberry.field(description="What it is worth there, in `currency`.")
+    fee: Decimal = strawberry.field(description="What it should cost.")
+    margin: Decimal = strawberry.field(description="What would be held against what it opens.")
+    costs: Decimal = strawberry.field(description="What would be set aside for fees and slippage.")
+    available_before: Decimal = strawberry.field(description="What the wallet can spend without it.")
+    available_after: Decimal = strawberry.field(description="And with it; below zero where it is refused.")
+    currency: str = strawberry.field(description="Quote currency of the instrument.")
+    verdicts: list[PreviewVerdict] = strawberry.field(description="What every rule says.")

@@ -87,6 +87,21 @@ class PositionClosed:
     order = related(Order | None, relations.orders_by_id, "order_id", "The order that closed it.")
 
 
+@strawberry.type(description="A position that stayed open.")
+class NotClosed:
+    position_id: strawberry.ID = strawberry.field(description="The position.")
+    code: str = strawberry.field(description="Why, as one of the catalogue's codes.")
+    message: str = strawberry.field(description="Why, as a sentence.")
+
+
+@strawberry.type(description="What became of everything that was to end.")
+class Flattened:
+    cancelled_orders: list[strawberry.ID] = strawberry.field(description="Orders that were cancelled.")
+    unresolved_orders: list[strawberry.ID] = strawberry.field(description="Orders whose venue has not answered; it is asked until it does.")
+    closed_positions: list[strawberry.ID] = strawberry.field(description="Positions that were closed.")
+    not_closed: list[NotClosed] = strawberry.field(description="Positions that were not.")
+
+
 @strawberry.type(description="A position has changed. The first ones of a stream without `after` tell how things stand.")
 class PositionUpdate:
     cursor: Cursor = strawberry.field(description="Hand it back as `after` to go on behind this update.")

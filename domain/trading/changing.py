@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.audit.recording import audited, entry_of
-from domain.kernel.errors import DomainError, ErrorCode
+from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.permissions import Permission, requires
 from domain.market.instruments import canonical_symbol
 from domain.runtime.keyset import equal
@@ -15,6 +15,8 @@ from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.records import OrderRecord, order_record
 from domain.trading.service import get_order, orders_visible_to
 from domain.trading.syncing import settle
+from domain.wallets.models import Wallet
+from domain.wallets.service import wallets_visible_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,17 @@ async def cancel_order(operation: Operation, order_id: str) -> OrderRecord:
 async def cancel_all_orders(operation: Operation, symbol: str | None = None, wallet_id: str | None = None) -> OrdersCancelled:
     """Cancel every order of the caller that can still be filled, those of flows too, or only those of a symbol or a wallet.
 
-    A venue that does not answer holds up nothing: its orders are cancelled as soon as it does. Raises UNKNOWN_SYMBOL.
+    A venue that does not answer holds up nothing: its orders are cancelled as soon as it does. Raises UNKNOWN_SYMBOL, NotFound.
     """
     wanted = canonical_symbol(symbol)
     async with operation.reading() as work:
+        if wallet_id is not None and await work.session.scalar(wallets_visible_to(work.caller).where(Wallet.id == wallet_id)) is None:
+            raise NotFound("Wallet", wallet_id)
         query = equal(orders_visible_to(work.caller), (Order.symbol, wanted), (Order.wallet_id, wallet_id))
         query = query.where(Order.user_id == work.caller.id, Order.status.in_(LIVE | {OrderStatus.CANCELLING}))
         orders = (await work.session.scalars(query.order_by(Order.id))).all()
-    cancelled, ended, unresolved = await withdraw_all(operation.unrecorded(), [order.id for order in orders], CancelReason.USER)
-    entry_of(operation).add(cancelled=len(cancelled), already_ended=len(ended), unresolved=len(unresolved))
+    entry_of(operation).add(orders=len(orders))
+    cancelled, ended, unresolved = await withdraw_all(operation, [order.id for order in orders], CancelReason.USER)
     return OrdersCancelled(cancelled, ended, unresolved)
 
 

@@ -53,15 +53,14 @@ async def flatten_all(operation: Operation, symbol: str | None = None, user_id: 
         held = equal(select(Position.id), (Position.user_id, owner), (Position.symbol, wanted))
         held = held.where(Position.status == PositionStatus.OPEN).order_by(Position.id)
         position_ids = (await work.session.scalars(held)).all()
-    quietly = operation.unrecorded()
-    cancelled, _, unresolved = await withdraw_all(quietly, order_ids, CancelReason.USER)
+    entry_of(operation).act_for(owner)
+    entry_of(operation).add(orders=len(order_ids), positions=len(position_ids))
+    cancelled, _, unresolved = await withdraw_all(operation, order_ids, CancelReason.USER)
     closed, kept = [], []
     for position_id in position_ids:
         try:
-            await close_position(quietly, position_id, OrderPurpose.MANUAL_CLOSE)
+            await close_position(operation, position_id, OrderPurpose.MANUAL_CLOSE)
             closed.append(position_id)
         except DomainError as refusal:
             kept.append(NotClosed(position_id, refusal.code.value, refusal.message))
-    entry_of(operation).act_for(owner)
-    entry_of(operation).add(cancelled_orders=len(cancelled), closed_positions=len(closed), not_closed=len(kept))
     return Flattened(cancelled, unresolved, closed, tuple(kept))

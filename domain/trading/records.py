@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.audit.recording import audited
+from domain.kernel.errors import NotFound
 from domain.kernel.permissions import Permission, requires
 from domain.market.candles import Ticker
 from domain.market.instruments import find_instrument
@@ -16,7 +17,7 @@ from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.models import Fill, Order, OrderStatus, OrderTransition
 from domain.trading.placing import place_order
 from domain.trading.requests import OrderRequest
-from domain.trading.service import NetPosition, energy_positions, fills_of, get_order, list_orders, transitions_of
+from domain.trading.service import NetPosition, energy_positions, fills_of, get_order, list_orders, order_by_client_id, transitions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,15 @@ async def order_records(
 async def order_record(work: UnitOfWork, order_id: str) -> OrderRecord:
     """Return one order with all that belongs to it. Raises NotFound."""
     return (await records_of(work, [await get_order(work, order_id)]))[0]
+
+
+@requires(Permission.ORDERS_READ)
+async def order_record_by_client_id(work: UnitOfWork, client_order_id: str) -> OrderRecord:
+    """Return the caller's order with this client order id, with all that belongs to it. Raises NotFound."""
+    order = await order_by_client_id(work, client_order_id)
+    if order is None:
+        raise NotFound("Order", client_order_id)
+    return (await records_of(work, [order]))[0]
 
 
 async def records_of(work: UnitOfWork, orders: Sequence[Order]) -> list[OrderRecord]:

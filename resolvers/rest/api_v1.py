@@ -14,16 +14,20 @@ from domain.notifications.service import UnreadCount
 from domain.plans import catalogue as plans
 from domain.plans import service as subscriptions
 from domain.risk import service as risk
-from domain.trading import closing, exposure, monitoring, records
+from domain.trading import amending, changing, closing, exposure, flattening, monitoring, records
 from domain.trading import service as trading
+from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
+from domain.trading.flattening import Flattened
 from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
+from domain.trading.previewing import OrderPreview
 from resolvers.rest.audit import audit_entries
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.events import events_and_wait
 from resolvers.rest.flows import trigger_and_wait
 from resolvers.rest.market import as_spelled
+from resolvers.rest.trading import preview_order
 from schema.realtime import conversation_view, voting_view
 from schema.rest.accounts import (
     DeletedUserView,
@@ -58,7 +62,15 @@ from schema.rest.notifications import (
 from schema.rest.plans import PlanView, SubscriptionView
 from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
 from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, RoleView
-from schema.rest.trading import OrderBody, OrderView, PositionView, ProtectionBody
+from schema.rest.trading import (
+    CancelledOrderView,
+    MonitoredOrderView,
+    OrderBody,
+    OrderChangesBody,
+    OrderView,
+    PositionView,
+    ProtectionBody,
+)
 
 AUTH = [
     Call("POST", "/auth/register", accounts.register, RegisteredView, status=201, public=True, body=RegisterBody),
@@ -190,11 +202,18 @@ MARKET = [
 ORDERS = [
     Call("POST", "/orders", records.place_and_read, OrderView, status=201, body=OrderBody),
     Call("GET", "/orders", records.order_records, list[OrderView]),
+    Call("GET", "/orders/preview", preview_order, OrderPreview),
+    Call("POST", "/orders/cancel-all", changing.cancel_all_orders, OrdersCancelled),
+    Call("GET", "/orders/by-client-id/{client_order_id}", records.order_record_by_client_id, OrderView),
     Call("GET", "/orders/{order_id}", records.order_record, OrderView),
+    Call("PATCH", "/orders/{order_id}", amending.amend_order, OrderView, body=OrderChangesBody),
+    Call("POST", "/orders/{order_id}/cancel", changing.cancel_order, CancelledOrderView),
+    Call("POST", "/orders/{order_id}/monitor", changing.monitor_order, MonitoredOrderView),
 ]
 
 POSITIONS = [
     Call("GET", "/positions", trading.list_positions, list[PositionView], types={"status": PositionStatus | None}),
+    Call("POST", "/positions/flatten", flattening.flatten_all, Flattened),
     Call("GET", "/positions/{position_id}", trading.get_position, PositionView),
     Call("PATCH", "/positions/{position_id}", monitoring.update_position, PositionView, body=ProtectionBody),
     Call("POST", "/positions/{position_id}/close", closing.close_position, PositionClosed, given={"reason": OrderPurpose.MANUAL_CLOSE}),

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field
 
 from domain.exchanges.venue import OrderType, Side, TimeInForce
-from domain.trading.models import Position
+from domain.trading.amending import OrderChanges
+from domain.trading.changing import OrderMonitored
+from domain.trading.models import Fill, Position
 from domain.trading.monitoring import UNSET, Unset
 from domain.trading.positions import risk_level
 from domain.trading.records import OrderRecord
@@ -20,21 +22,34 @@ ClientOrderId = Annotated[str, Field(min_length=1, max_length=64)]
 # The document knows one word for a stop; whether it has a limit, `limit_price` tells.
 TYPE_WORDS = {OrderType.STOP: "stop_loss", OrderType.STOP_LIMIT: "stop_loss"}
 AnyCase = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
+OrderTypeWord = Literal["market", "limit", "stop_loss", "take_profit", "trailing_stop"]
+TimeInForceWord = Annotated[Literal["GTC", "IOC", "FOK", "GTD"], AnyCase]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderBody:
-    """`user_wallet_id` may be left out: the caller's first active wallet is used."""
+    """`user_wallet_id` may be left out: the caller's first active wallet is used.
+
+    `stop_loss` as a type is a stop order, with a `price` one that becomes a limit order; as a field it is, like `take_profit`, attached
+    to the position that the order opens. `trail` is the distance of a trailing stop, in price units or percent.
+    """
 
     symbol: Symbol
     side: Side
-    order_type: Literal["market", "limit", "stop_loss", "take_profit"] = "market"
+    order_type: OrderTypeWord = "market"
     quantity: Amount
     price: Amount | None = None
     stop_price: Amount | None = None
-    time_in_force: Annotated[Literal["GTC", "IOC", "FOK", "GTD"], AnyCase] = "GTC"
+    time_in_force: TimeInForceWord = "GTC"
     user_wallet_id: Annotated[str, Field(max_length=40)] | None = None
     client_order_id: ClientOrderId | None = None
+    trail: Amount | None = None
+    trail_is_percent: bool = False
+    expires_at: datetime | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
 
     def arguments(self) -> dict[str, Any]:
         return {
@@ -48,6 +63,13 @@ class OrderBody:
                 time_in_force=TimeInForce(self.time_in_force),
                 wallet_id=self.user_wallet_id,
                 client_order_id=self.client_order_id,
+                trail=self.trail,
+                trail_is_percent=self.trail_is_percent,
+                expires_at=self.expires_at,
+                post_only=self.post_only,
+                reduce_only=self.reduce_only,
+                stop_loss=self.stop_loss,
+                take_profit=self.take_profit,
             )
         }
 
@@ -68,6 +90,11 @@ class FillView:
     fee_currency: str
     timestamp: datetime
     trade_id: str
+    is_maker: bool | None
+
+    @classmethod
+    def of(cls, fill: Fill) -> Self:
+        return cls(fill.id, fill.quantity, fill.price, fill.fee, fill.fee_currency, fill.executed_at, fill.venue_trade_id, fill.is_maker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +123,13 @@ class OrderView:
     remaining_amount: Decimal
     limit_price: Decimal | None
     stop_price: Decimal | None
+    trail: Decimal | None
+    trail_is_percent: bool
+    expires_at: datetime | None
+    post_only: bool
+    reduce_only: bool
+    status_reason: str | None
+    cancel_reason: str | None
     average_fill_price: Decimal | None
     total_fees: Decimal
     fee_currency: str
@@ -128,6 +162,13 @@ class OrderView:
             remaining_amount=order.remaining_quantity,
             limit_price=order.price,
             stop_price=order.stop_price,
+            trail=order.trail,
+            trail_is_percent=order.trail_is_percent,
+            expires_at=order.expires_at,
+            post_only=order.post_only,
+            reduce_only=order.reduce_only,
+            status_reason=order.status_reason,
+            cancel_reason=order.cancel_reason.value if order.cancel_reason else None,
             average_fill_price=order.average_fill_price,
             total_fees=order.total_fees,
             fee_currency=order.fee_currency,
@@ -136,16 +177,55 @@ class OrderView:
             position_id=order.position_id,
             flow_id=order.flow_id,
             execution_id=order.execution_id,
-            fills=[
-                FillView(fill.id, fill.quantity, fill.price, fill.fee, fill.fee_currency, fill.executed_at, fill.venue_trade_id)
-                for fill in record.fills
-            ],
+            fills=[FillView.of(fill) for fill in record.fills],
             status_history=[TransitionView(change.status.value, change.created_at, change.reason) for change in record.transitions],
             created_at=order.created_at,
             updated_at=order.updated_at,
             submitted_at=order.submitted_at,
             closed_at=order.closed_at,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChangesBody:
+    """`quantity` is the new total, what is filled included; what is left out or null stays as it is."""
+
+    quantity: Amount | None = None
+    price: Amount | None = None
+    stop_price: Amount | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        return {"changes": OrderChanges(self.quantity, self.price, self.stop_price)}
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledOrderView:
+    """The answer to a cancelled order."""
+
+    success: bool
+    message: str
+    order_id: str
+    status: str
+
+    @classmethod
+    def of(cls, record: OrderRecord) -> Self:
+        return cls(True, "Order cancelled successfully", record.order.id, record.order.status.value)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredOrderView:
+    """The answer to looking at an order."""
+
+    success: bool
+    message: str
+    status: str
+    filled_amount: Decimal
+    remaining_amount: Decimal
+
+    @classmethod
+    def of(cls, looked: OrderMonitored) -> Self:
+        order = looked.order
+        return cls(looked.success, looked.message, order.status.value, order.filled_quantity, order.remaining_quantity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AliasChoices, Field
 from domain.exchanges.venue import OrderType, Side, TimeInForce
 from domain.kernel.clock import to_wire
 from domain.trading.amending import OrderChanges
-from domain.trading.models import Order, OrderStatus
+from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.records import MarkedPosition, OrderRecord
 from domain.trading.requests import OrderRequest
 from schema.rest.trading import Amount, AnyCase, ClientOrderId
@@ -23,16 +23,18 @@ WIRE_STATUS = {
     OrderStatus.REJECTED: "cancelled",
     OrderStatus.FAILED: "cancelled",
 }
-CANCEL_REASON = {
-    OrderStatus.CANCELLED: "user",
-    OrderStatus.EXPIRED: "expired",
-    OrderStatus.REJECTED: "system",
-    OrderStatus.FAILED: "system",
+# The document's words; any other reason is the server's own.
+CANCEL_WORDS = {
+    CancelReason.USER: "user",
+    CancelReason.IOC: "ioc",
+    CancelReason.FOK: "fok",
+    CancelReason.EXPIRED: "expired",
+    CancelReason.NO_LIQUIDITY: "no_liquidity",
 }
 FILTERED = {"pending": OrderStatus.OPEN, "filled": OrderStatus.FILLED, "cancelled": OrderStatus.CANCELLED}
 # What a client filters by; `pending` is every order that can still be filled.
 Filter = Annotated[Literal["pending", "filled", "cancelled"], AfterValidator(FILTERED.__getitem__)] | None
-TypeWord = Literal["market", "limit", "stop", "stop_limit"]
+TypeWord = Literal["market", "limit", "stop", "stop_limit", "take_profit", "trailing_stop"]
 TimeInForceWord = Annotated[Literal["GTC", "IOC", "FOK", "DAY"], AnyCase]
 
 
@@ -48,6 +50,11 @@ class OrderBodyV1:
     stop_price: Annotated[Decimal | None, Field(gt=0, validation_alias=AliasChoices("stop_price", "stopPrice"))] = None
     time_in_force: TimeInForceWord = "GTC"
     client_order_id: ClientOrderId | None = None
+    trail: Amount | None = None
+    trail_is_percent: bool = False
+    expires_at: datetime | None = None
+    post_only: bool = False
+    reduce_only: bool = False
 
     def arguments(self) -> dict[str, Any]:
         return {
@@ -60,6 +67,11 @@ class OrderBodyV1:
                 stop_price=self.stop_price,
                 time_in_force=TimeInForce(self.time_in_force),
                 client_order_id=self.client_order_id,
+                trail=self.trail,
+                trail_is_percent=self.trail_is_percent,
+                expires_at=self.expires_at,
+                post_only=self.post_only,
+                reduce_only=self.reduce_only,
             )
         }
 
@@ -112,7 +124,7 @@ class TradeView:
             average_price=order.average_fill_price,
             commission=order.total_fees,
             client_order_id=order.client_order_id,
-            cancel_reason=CANCEL_REASON.get(order.status),
+            cancel_reason=_cancel_word(order),
             currency=order.fee_currency,
             unit=record.unit,
             flow_id=order.flow_id,
@@ -122,6 +134,12 @@ class TradeView:
             updated_at=order.updated_at or order.created_at,
             filled_at=order.filled_at,
         )
+
+
+def _cancel_word(order: Order) -> str | None:
+    if WIRE_STATUS.get(order.status) != "cancelled":
+        return None
+    return CANCEL_WORDS.get(order.cancel_reason, "system") if order.cancel_reason else "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +239,7 @@ def _sent(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class CancelledView:
-    """The answer to a cancelled order."""
+    """The answer to a cancelled order, with the order."""
 
     message: str
     order: TradeView

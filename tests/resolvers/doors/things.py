@@ -29,7 +29,7 @@ from domain.price_alerts.models import AlertCondition
 from domain.risk import service as risk
 from domain.risk.models import RuleType
 from domain.security_alerts import service as security_alerts
-from domain.trading.models import Position
+from domain.trading.models import Order, Position
 from domain.trading.placing import place_order, write_intent
 from domain.trading.requests import OrderRequest
 from domain.wallets.models import Wallet
@@ -81,6 +81,11 @@ async def an_order_that_its_venue_has_not_heard_of(owner: Person, _: Things) -> 
     tick = await owner.runtime.use(Market).price(SYMBOL)
     async with owner.operation.unit_of_work() as work:
         return (await write_intent(work, OrderRequest(symbol=SYMBOL, side=Side.BUY, quantity=Decimal("0.01")), tick)).id
+
+
+async def the_name_of_its_order(owner: Person, things: Things) -> str:
+    async with owner.operation.reading() as work:
+        return (await work.session.get_one(Order, things["order"])).client_order_id
 
 
 async def a_rule(owner: Person, _: Things) -> str:
@@ -184,6 +189,7 @@ BUILDERS: dict[str, Builder] = {
     "conversation": its_conversation,
     "position": an_open_position,
     "order": an_order_that_its_venue_has_not_heard_of,
+    "client_order": the_name_of_its_order,
     "rule": a_rule,
     "alert": a_security_alert,
     "price_alert": a_price_alert,

@@ -96,6 +96,8 @@ MADE_UP = {
     ("input", "FlowInput!"): '{name: "X", symbol: "BTC/USDT"}',
     ("input", "FlowChangesInput!"): "{}",
     ("input", "OrderInput!"): '{symbol: "BTC/USDT", side: BUY, quantity: 1}',
+    ("input", "OrderChangesInput!"): "{}",
+    ("clientOrderId", "String!"): '"x"',
     ("input", "RiskRuleInput!"): '{name: "X", ruleType: MAX_POSITION_SIZE, condition: {max_usd: "1"}}',
     ("input", "RiskRuleChangesInput!"): "{}",
     ("input", "SecurityAlertInput!"): '{alertType: "x", message: "x"}',
