@@ -1,6 +1,5 @@
 """Watches open positions: prices them, and fires their stops and targets, each once."""
 
-import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
@@ -59,7 +58,7 @@ async def monitor_positions(operation: Operation) -> list[str]:
     async with operation.reading() as work:
         query = select(Position).where(Position.status == PositionStatus.OPEN).order_by(Position.user_id, Position.id)
         positions = (await work.session.scalars(query)).all()
-    ticks = await _prices(operation, sorted({position.symbol for position in positions}))
+    ticks = await operation.use(Market).prices(position.symbol for position in positions)
     by_user: dict[str, list[str]] = defaultdict(list)
     for position in positions:
         tick = ticks.get(position.symbol)
@@ -138,19 +137,6 @@ async def update_position(
         mark(position, tick.price, work)
         work.emit(position_updated(position))
     return position
-
-
-async def _prices(operation: Operation, symbols: list[str]) -> dict[str, Tick]:
-    market = operation.use(Market)
-    answers = await asyncio.gather(*(market.price(symbol) for symbol in symbols), return_exceptions=True)
-    ticks = {}
-    for symbol, answer in zip(symbols, answers, strict=True):
-        if isinstance(answer, Tick):
-            ticks[symbol] = answer
-        else:
-            # One symbol's trouble must not keep the stops of the others from firing.
-            log.warning("monitor.no_price", symbol=symbol, exc_info=None if isinstance(answer, DomainError) else answer, reason=str(answer))
-    return ticks
 
 
 async def _look_at(work: UnitOfWork, user_id: str, position_ids: list[str], ticks: dict[str, Tick]) -> list[str]:
