@@ -63,6 +63,14 @@ async def test_device_is_offline_until_it_is_heard_of(ada: Operation, runtime: R
     assert await told(ada) == [("device.updated", "offline"), ("device.updated", "online")]
 
 
+async def test_looking_for_silence_does_not_write(ada: Operation, system: Operation, clock: ManualClock) -> None:
+    await beat(ada, (await register(ada)).device.id)
+    async with system.unit_of_work():  # on SQLite the only one that may write
+        assert await asyncio.wait_for(notice_silence(system), 1) == 0
+    clock.advance(seconds=300)
+    assert await notice_silence(system) == 1
+
+
 async def test_silence_turns_a_device_offline_and_is_told_once(ada: Operation, system: Operation, clock: ManualClock) -> None:
     made = await register(ada)
     await beat(ada, made.device.id)
