@@ -2,7 +2,7 @@
 
 from sqlalchemy import Select, select
 
-from domain.audit.recording import audited
+from domain.audit.recording import audited, entry_of
 from domain.devices.events import device_offline, device_updated
 from domain.devices.keys import device_with_key
 from domain.devices.machine import DEVICE_MACHINE, DeviceTrigger
@@ -34,6 +34,7 @@ async def heartbeat(work: UnitOfWork, device_id: str, device_key: str | None = N
     if device_key is None:
         return await report_alive(work, device_id)
     found = await device_with_key(work, device_id, device_key)
+    entry_of(work).act_as_device(found.id)
     note_contact(work, found)
     return found
 
