@@ -20,6 +20,7 @@ from tests.accounts import ADA, mails, nobody, provide_accounts
 from tests.audit_log import entries
 from tests.builders import make_superuser, make_user
 from tests.databases import both_databases
+from tests.refusals import code_of
 
 
 @pytest.fixture
@@ -38,12 +39,6 @@ async def make_key(owner: Operation, *permissions: str, days: float = 30, idempo
 async def by_key(runtime: Runtime, made: CreatedApiKey) -> Caller:
     assert made.secret is not None
     return await caller_of(nobody(runtime), made.secret)
-
-
-async def code_of(call: object) -> ErrorCode:
-    with pytest.raises(DomainError) as refusal:
-        await call  # type: ignore[misc]
-    return refusal.value.code
 
 
 async def stored(runtime: Runtime) -> int:
