@@ -16,6 +16,7 @@ graphql_enum(
     values={
         "USER": "A person.",
         "API_KEY": "A program, with a person's key.",
+        "DEVICE": "A device, with its own key; `actorId` is the device.",
         "SYSTEM": "The server itself; `actorId` is the person for whom.",
         "ANONYMOUS": "Nobody who is known.",
     },
@@ -52,7 +53,9 @@ class AuditEntry:
     position: int | None = strawberry.field(description="Its place in the chain, from 1 on without a gap; null until it has one.")
     hash: str | None = strawberry.field(description="The link of the chain at its place; null until it has one.")
     occurred_at: datetime = strawberry.field(description="When it happened.")
-    actor_kind: ActorKind = strawberry.field(description="Whether a person acted, a key of theirs, the server, or nobody who is known.")
+    actor_kind: ActorKind = strawberry.field(
+        description="Whether a person acted, a key of theirs, a device, the server, or nobody who is known."
+    )
     actor_id: strawberry.ID | None = strawberry.field(description="The account of who acted, or for whom the server acted.")
     actor_email: str | None = strawberry.field(description="Its address at that time.")
     actor_role: str | None = strawberry.field(description="Its role at that time.")

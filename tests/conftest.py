@@ -1,6 +1,7 @@
 """Databases built by the migrations, and a runtime on them: what every test stands on."""
 
 import asyncio
+import gc
 import os
 import shutil
 import socket
@@ -32,6 +33,12 @@ AND (pg_stat_file('base/' || oid || '/PG_VERSION', true)).modification < now() -
 AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datname = pg_database.datname)
 """
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector everything that has been imported: it would look through it again and again, and find nothing."""
+    gc.collect()
+    gc.freeze()
 
 
 def need_service(name: str, url: str) -> None:

@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -57,23 +55,6 @@ class GraphQLClient:
     async def refusal(self, query: str, **variables: Any) -> str:
         """Return the code of the only error of an answer."""
         return str((await self.error(query, **variables))["extensions"]["code"])
-
-
-@asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[int]:
-    """Serve the application on a free port of this machine, and yield the port."""
-    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    listener = config.bind_socket()
-    task = asyncio.create_task(server.serve([listener]))
-    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
 
 
 class Socket:

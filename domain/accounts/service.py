@@ -255,7 +255,7 @@ async def resend_verification(operation: Operation, email: str) -> None:
 
 @audited("user.reset_password")
 async def reset_password(operation: Operation, token: str, password: str) -> User:
-    """Set a new password by the link from a mail, once, and end all sessions of the account.
+    """Set a new password by the link from a mail, once, and end all sessions and revoke all API keys of the account.
 
     Raises LINK_INVALID, LINK_EXPIRED, NOT_FOUND, WEAK_PASSWORD, RATE_LIMIT_EXCEEDED.
     """
@@ -273,6 +273,7 @@ async def reset_password(operation: Operation, token: str, password: str) -> Use
         user.updated_at = work.now
         user.email_verified_at = user.email_verified_at or work.now  # the mail was received
         await sessions.revoke_sessions(work, user.id, "password_reset")
+        await _revoke_api_keys(work, user)  # whoever was in the account may have made one for later
         _tell_of(work, user)
         return user
 
@@ -330,11 +331,18 @@ def change_profile(user: User, changes: ProfileChanges, now: datetime) -> None:
 async def close_account(work: UnitOfWork, user: User) -> None:
     """Mark the account as deleted, end its sessions and keys and stop what it has running."""
     user.deleted_at = user.updated_at = work.now
-    live = update(ApiKey).where(ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None)).values(revoked_at=work.now)
-    for key_id in await work.session.scalars(live.returning(ApiKey.id)):
-        work.wake(f"session:{key_id}")
+    await _revoke_api_keys(work, user)
     await sessions.revoke_sessions(work, user.id, "account_deleted")
     await leave_nothing_running(work, user)
+
+
+async def _revoke_api_keys(work: UnitOfWork, user: User) -> None:
+    live = update(ApiKey).where(ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None)).values(revoked_at=work.now)
+    ended = (await work.session.scalars(live.returning(ApiKey.id))).all()
+    for key_id in ended:
+        work.wake(f"session:{key_id}")
+    if ended:
+        entry_of(work).add(ended_programs=sorted(ended))  # whatever is called a key is redacted
 
 
 async def leave_nothing_running(work: UnitOfWork, user: User) -> None:

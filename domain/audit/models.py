@@ -22,6 +22,9 @@ class AuditEntry(Base):
         Index("ix_audit_entries_actor_id_occurred_at_id", "actor_id", "occurred_at", "id"),
         Index("ix_audit_entries_ip_occurred_at", "ip", "occurred_at"),
         Index("ix_audit_entries_object_id_occurred_at_id", "object_id", "occurred_at", "id"),
+        Index("ix_audit_entries_event_type_occurred_at_id", "event_type", "occurred_at", "id"),
+        Index("ix_audit_entries_severity_occurred_at_id", "severity", "occurred_at", "id"),
+        Index("ix_audit_entries_request_id", "request_id"),
         Index(
             "ix_audit_entries_unsealed",
             "transaction_id",

@@ -47,6 +47,7 @@ class Record:
         self.action, self.operation, self.object_id = action, operation, object_id
         self.object_type = action.partition(".")[0]
         self.actor: Caller = operation.caller
+        self._actor_kind: ActorKind | None = None
         self.result = AuditResult.SUCCESS
         self.severity = Severity.INFO
         self.code: ErrorCode | None = None
@@ -62,6 +63,10 @@ class Record:
     def act_as(self, actor: Caller) -> None:
         """Name the actor, where it is not the caller: whoever logs in is nobody when the request begins."""
         self.actor = actor
+
+    def act_as_device(self, device_id: str) -> None:
+        """Name a device as the actor: it came with a key of its own, and nobody has logged in."""
+        self.actor, self._actor_kind = Caller(user_id=device_id), ActorKind.DEVICE
 
     def act_for(self, user_id: str) -> None:
         """Name the user for whom the system acts."""
@@ -131,7 +136,7 @@ class Record:
         touched = changes.touched(but=row)
         return {
             "occurred_at": work.now,
-            "actor_kind": _kind_of(actor),
+            "actor_kind": self._actor_kind or _kind_of(actor),
             "actor_id": actor.user_id,
             "actor_email": actor.email,
             "actor_role": actor.role,

@@ -4,10 +4,11 @@ from enum import StrEnum
 
 
 class ActorKind(StrEnum):
-    """Who acts: a person, a key of a person, the system itself (perhaps for a person), or nobody who is known."""
+    """Who acts: a person, a key of a person, a device, the system itself (perhaps for a person), or nobody who is known."""
 
     USER = "user"
     API_KEY = "api_key"
+    DEVICE = "device"
     SYSTEM = "system"
     ANONYMOUS = "anonymous"
 

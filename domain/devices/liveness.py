@@ -1,8 +1,8 @@
 """Tells whether devices are there: a sign of life makes one online, silence makes it offline."""
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from domain.audit.recording import audited
+from domain.audit.recording import audited, entry_of
 from domain.devices.events import device_offline, device_updated
 from domain.devices.keys import device_with_key
 from domain.devices.machine import DEVICE_MACHINE, DeviceTrigger
@@ -34,6 +34,7 @@ async def heartbeat(work: UnitOfWork, device_id: str, device_key: str | None = N
     if device_key is None:
         return await report_alive(work, device_id)
     found = await device_with_key(work, device_id, device_key)
+    entry_of(work).act_as_device(found.id)
     note_contact(work, found)
     return found
 
@@ -49,12 +50,14 @@ def note_contact(work: UnitOfWork, device: Device) -> None:
 
 
 async def notice_silence(operation: Operation) -> int:
-    """Mark the online devices whose time has passed as offline, tell their owners, and return how many there were."""
+    """Mark the online devices whose time has passed as offline, tell their owners, and return how many there were.
+
+    Asked every second and mostly for nothing: it takes its turn to write only when there is somebody to mark.
+    """
     noticed = 0
-    while True:
+    while await _is_one_silent(operation):
         async with operation.unit_of_work() as work:
-            silent = select(Device).where(Device.status == DeviceStatus.ONLINE, Device.silent_at <= work.now, Device.deleted_at.is_(None))
-            batch = silent.order_by(Device.silent_at).limit(AT_ONCE).with_for_update(skip_locked=True)
+            batch = _silent(work).order_by(Device.silent_at).limit(AT_ONCE).with_for_update(skip_locked=True)
             found = (await work.session.scalars(batch.execution_options(populate_existing=True))).all()
             for device in found:
                 device.status = DEVICE_MACHINE.after(device.status, DeviceTrigger.SILENCE)
@@ -62,4 +65,14 @@ async def notice_silence(operation: Operation) -> int:
                 work.emit(device_offline(device))
         noticed += len(found)
         if len(found) < AT_ONCE:
-            return noticed
+            break  # the rest, if any, is being marked by somebody else
+    return noticed
+
+
+async def _is_one_silent(operation: Operation) -> bool:
+    async with operation.reading() as work:
+        return await work.session.scalar(_silent(work).limit(1)) is not None
+
+
+def _silent(work: UnitOfWork) -> Select[tuple[Device]]:
+    return select(Device).where(Device.status == DeviceStatus.ONLINE, Device.silent_at <= work.now, Device.deleted_at.is_(None))

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+import structlog
 
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import percent_of
@@ -15,6 +17,7 @@ from domain.market.instruments import Instrument, find_instrument
 from domain.market.memory import Memory, SharedCalls
 from domain.market.source import MarketSource
 
+log = structlog.get_logger()
 MAX_CANDLES = 1000
 # 288 candles are fine enough for the extremes of a day and quick to make.
 TICKER_INTERVAL = Interval.MINUTE_5
@@ -96,6 +99,22 @@ class Market:
             return tick
 
         return await self._calls.share(("price", instrument.symbol), fetch)
+
+    async def prices(self, symbols: Iterable[str]) -> dict[str, Tick]:
+        """Return the prices that are to be had now, by the symbols as they were given; raises nothing.
+
+        One without a price, whatever the reason, is logged and left out: those who watch many must not stop at the trouble of one.
+        """
+        asked = sorted(set(symbols))
+        answers = await asyncio.gather(*(self.price(symbol) for symbol in asked), return_exceptions=True)
+        ticks = {}
+        for symbol, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, Tick):
+                ticks[symbol] = answer
+            else:
+                defect = None if isinstance(answer, DomainError) else answer
+                log.warning("market.no_price", symbol=symbol, reason=str(answer), exc_info=defect)
+        return ticks
 
     async def ticker(self, symbol: str) -> Ticker:
         """Return the price with its change, extremes and turnover over the last 24 hours.

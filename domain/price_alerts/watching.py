@@ -1,14 +1,10 @@
 """Fires price alerts, each exactly once however many processes and requests look at it."""
 
-import asyncio
 from decimal import Decimal
 
-import structlog
 from sqlalchemy import select, update
 
 from domain.audit.recording import audited, entry_of
-from domain.kernel.errors import DomainError
-from domain.market.candles import Tick
 from domain.market.market import Market
 from domain.price_alerts.events import price_alert_triggered
 from domain.price_alerts.models import PriceAlert
@@ -16,15 +12,17 @@ from domain.price_alerts.rules import is_reached
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 
-log = structlog.get_logger()
 AT_ONCE = 200
 
 
 async def watch_prices(operation: Operation) -> int:
-    """Compare all active alerts with the prices of now, fire those whose price has come, and return how many."""
+    """Compare all active alerts with the prices of now, fire those whose price has come, and return how many.
+
+    A symbol without a price is left for the next round.
+    """
     async with operation.reading() as work:
         rows = (await work.session.scalars(select(PriceAlert).where(PriceAlert.is_active))).all()
-    ticks = await _prices(operation, sorted({row.symbol for row in rows}))
+    ticks = await operation.use(Market).prices(row.symbol for row in rows)
     due = [(row.id, ticks[row.symbol].price) for row in rows if row.symbol in ticks and _is_due(row, ticks[row.symbol].price)]
     fired = 0
     for start in range(0, len(due), AT_ONCE):
@@ -64,17 +62,3 @@ async def _fire(work: UnitOfWork, alert_id: str, price: Decimal) -> bool:
 
 def _is_due(alert: PriceAlert, price: Decimal) -> bool:
     return alert.is_active and is_reached(alert.condition, alert.target_price, alert.reference_price, price)
-
-
-async def _prices(operation: Operation, symbols: list[str]) -> dict[str, Tick]:
-    market = operation.use(Market)
-    answers = await asyncio.gather(*(market.price(symbol) for symbol in symbols), return_exceptions=True)
-    ticks = {}
-    for symbol, answer in zip(symbols, answers, strict=True):
-        if isinstance(answer, Tick):
-            ticks[symbol] = answer
-        elif isinstance(answer, DomainError):
-            log.warning("price_alerts.no_price", symbol=symbol, reason=answer.message)  # the others' alerts must not wait
-        else:
-            raise answer
-    return ticks

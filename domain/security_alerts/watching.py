@@ -10,6 +10,7 @@ from domain.audit.models import AuditEntry
 from domain.audit.vocabulary import AuditResult
 from domain.kernel.errors import ErrorCode
 from domain.runtime.operation import Operation
+from domain.runtime.rate_limits import network_of
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.security_alerts.models import AlertSeverity
 from domain.security_alerts.raising import raise_alert
@@ -34,21 +35,24 @@ async def watch_entry(work: UnitOfWork, entry: Entry) -> None:
 
 
 async def weigh_failed_log_ins(operation: Operation, ip: str, user_id: str) -> None:
-    """Raise an alert if too many log-ins have failed lately from this address, or for this account; either may be empty.
+    """Raise an alert if too many log-ins have failed lately from where this address is, or for this account; either may be empty.
+
+    Places are those that limits tell apart: who has a network of IPv6 has as many addresses as guesses.
 
     A worker does it for every failed log-in alike, so that the time of an answer does not tell whether an account exists.
     """
     failed = AuditEntry.event_type == LOGIN_FAILED
     async with operation.unit_of_work() as work:
-        if ip and await _count(work, GUESSING_WITHIN, AuditEntry.ip == ip, failed) >= GUESSES:
+        place = network_of(ip)
+        if ip and await _failed_from(work, place) >= GUESSES:
             await raise_alert(
                 work,
                 user_id=None,
                 alert_type="brute_force",
-                message=f"At least {GUESSES} log-ins from {ip} have failed within {_minutes(GUESSING_WITHIN)} minutes",
+                message=f"At least {GUESSES} log-ins from {place} have failed within {_minutes(GUESSING_WITHIN)} minutes",
                 severity=AlertSeverity.HIGH,
-                cause=f"brute_force:{ip}",
-                details={"ip": ip, "window_minutes": _minutes(GUESSING_WITHIN)},
+                cause=f"brute_force:{place}",
+                details={"ip": ip, "network": place, "window_minutes": _minutes(GUESSING_WITHIN)},
             )
         if user_id and await _count(work, GUESSING_WITHIN, AuditEntry.object_id == user_id, failed) >= GUESSES:
             await raise_alert(
@@ -106,6 +110,13 @@ async def _changed_permissions(work: UnitOfWork, entry: Entry) -> None:
         severity=AlertSeverity.MEDIUM,
         details={"action": entry["action"], **actor, "before": entry["before"], "after": entry["after"]},
     )
+
+
+async def _failed_from(work: UnitOfWork, place: str) -> int:
+    # Addresses are on record as they came, some in several spellings: only `network_of` knows which belong together.
+    recent = AuditEntry.event_type == LOGIN_FAILED, AuditEntry.occurred_at > work.now - GUESSING_WITHIN, AuditEntry.ip.is_not(None)
+    found = await work.session.execute(select(AuditEntry.ip, func.count()).where(*recent).group_by(AuditEntry.ip))
+    return sum(count for ip, count in found if network_of(ip) == place)
 
 
 async def _count(work: UnitOfWork, within: timedelta, *conditions: ColumnElement[bool]) -> int:

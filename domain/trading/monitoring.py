@@ -1,8 +1,7 @@
 """Watches open positions: prices them, and fires their stops and targets, each once."""
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -60,17 +59,17 @@ async def monitor_positions(operation: Operation) -> list[str]:
     async with operation.reading() as work:
         query = select(Position).where(Position.status == PositionStatus.OPEN).order_by(Position.user_id, Position.id)
         positions = (await work.session.scalars(query)).all()
-    ticks = await _prices(operation, sorted({position.symbol for position in positions}))
-    by_user: dict[str, list[str]] = defaultdict(list)
+    ticks = await operation.use(Market).prices(position.symbol for position in positions)
+    by_user: dict[str, list[Position]] = defaultdict(list)
     for position in positions:
         tick = ticks.get(position.symbol)
         if tick is not None and (tick.price != position.current_price or _reached(position, tick.price)):
-            by_user[position.user_id].append(position.id)
+            by_user[position.user_id].append(position)
     exits = []
-    for user_id, position_ids in by_user.items():
-        await _clear_the_way(operation, [position for position in positions if position.id in position_ids], ticks)
+    for user_id, touched in by_user.items():
+        clear = await _with_clear_way(operation, touched, ticks)
         async with operation.unit_of_work() as work:
-            exits += await _look_at(work, user_id, position_ids, ticks)
+            exits += await _look_at(work, user_id, [position.id for position in touched], ticks, clear)
     await _send_all(operation, exits)
     return exits
 
@@ -87,9 +86,9 @@ async def monitor_position(operation: Operation, position_id: str) -> PositionMo
         tick = await operation.use(Market).price(position.symbol)
     except DomainError as refusal:
         return PositionMonitored(success=False, message=refusal.message)
-    await _clear_the_way(operation.unrecorded(), [position], {position.symbol: tick})
+    clear = await _with_clear_way(operation.unrecorded(), [position], {position.symbol: tick})
     async with operation.unit_of_work() as work:
-        exits = await _look_at(work, position.user_id, [position.id], {position.symbol: tick})
+        exits = await _look_at(work, position.user_id, [position.id], {position.symbol: tick}, clear)
     await _send_all(operation, exits)
     async with operation.reading() as work:
         position = await find_position(work, position_id)
@@ -143,31 +142,24 @@ async def update_position(
     return position
 
 
-async def _prices(operation: Operation, symbols: list[str]) -> dict[str, Tick]:
-    market = operation.use(Market)
-    answers = await asyncio.gather(*(market.price(symbol) for symbol in symbols), return_exceptions=True)
-    ticks = {}
-    for symbol, answer in zip(symbols, answers, strict=True):
-        if isinstance(answer, Tick):
-            ticks[symbol] = answer
-        else:
-            # One symbol's trouble must not keep the stops of the others from firing.
-            log.warning("monitor.no_price", symbol=symbol, exc_info=None if isinstance(answer, DomainError) else answer, reason=str(answer))
-    return ticks
-
-
-async def _clear_the_way(operation: Operation, positions: Sequence[Position], ticks: dict[str, Tick]) -> None:
+async def _with_clear_way(operation: Operation, positions: Sequence[Position], ticks: Mapping[str, Tick]) -> set[str]:
+    """Return the ids of the positions to be exited, now that no waiting order can sell them a second time."""
+    clear = set()
     for position in positions:
         if _reached(position, ticks[position.symbol].price) is None:
             continue
         try:
             await clear_the_way(operation, position)
+            clear.add(position.id)
         except DomainError as refusal:
-            # The exit would sell for a second time what the order may sell: `_look_at` sees it and waits for the next round.
+            # Tried again in the next round: a stop is late rather than done twice.
             log.warning("monitor.way_not_clear", position_id=position.id, code=refusal.code.value, reason=refusal.message)
+    return clear
 
 
-async def _look_at(work: UnitOfWork, user_id: str, position_ids: list[str], ticks: dict[str, Tick]) -> list[str]:
+async def _look_at(
+    work: UnitOfWork, user_id: str, position_ids: Sequence[str], ticks: Mapping[str, Tick], clear: Collection[str]
+) -> list[str]:  # fmt: skip
     await lock_wallets_of(work, user_id)
     query = select(Position).where(Position.id.in_(position_ids), Position.status == PositionStatus.OPEN).order_by(Position.id)
     exits = []
@@ -177,7 +169,7 @@ async def _look_at(work: UnitOfWork, user_id: str, position_ids: list[str], tick
         if changed:
             mark(position, tick.price, work)
         reached = _reached(position, tick.price)
-        if reached is not None:
+        if reached is not None and position.id in clear:
             try:
                 exits.append((await write_exit(work, position, reached, tick)).id)
                 changed = True

@@ -1,10 +1,10 @@
-"""All REST routes of the server: both dialects, their API documents, and the two pages outside of them."""
+"""All REST routes of the server: both dialects, their API documents, and the pages outside of them."""
 
 from functools import cache
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from domain.kernel.clock import to_wire
@@ -12,6 +12,7 @@ from resolvers.rest.api_v1 import API_V1_ROWS
 from resolvers.rest.endpoint import RuntimeGetter, json_response, routes_of
 from resolvers.rest.inputs import JSON_TYPE
 from resolvers.rest.openapi import openapi
+from resolvers.rest.reference import reference_page
 from resolvers.rest.v1 import V1_ROWS
 from schema.rest.dialects import API_V1, V1
 from schema.rest.rendering import to_json
@@ -37,6 +38,7 @@ def rest_routes(runtime: RuntimeGetter) -> list[BaseRoute]:
         Route("/health", health),
         Route(API_V1.openapi_path, _api_v1_document),
         Route(V1.openapi_path, _v1_document),
+        *(Route(path, _api_v1_reference) for path in ("/api/docs", "/api/redoc")),
         *routes_of(API_V1_ROWS, API_V1, runtime),
         *routes_of(V1_ROWS, V1, runtime),
     ]
@@ -55,6 +57,11 @@ def _api_v1_text() -> bytes:
 
 
 @cache
+def _api_v1_page() -> str:
+    return reference_page(openapi(API_V1, API_V1_ROWS, VERSION), API_V1.openapi_path)
+
+
+@cache
 def _v1_text() -> bytes:
     return to_json(openapi(V1, V1_ROWS, VERSION))
 
@@ -65,3 +72,7 @@ async def _api_v1_document(_request: Request) -> Response:
 
 async def _v1_document(_request: Request) -> Response:
     return Response(_v1_text(), media_type=JSON_TYPE)
+
+
+async def _api_v1_reference(_request: Request) -> Response:
+    return HTMLResponse(_api_v1_page())

@@ -11,11 +11,22 @@ import redis
 import uvloop
 
 from tests.conftest import REDIS, need_service
-from tests.e2e.server_process import ServerProcess, WorkerProcess
+from tests.e2e.server_process import ServerProcess, TradewindProcess, WorkerProcess
 from tests.e2e.standstill import STANDSTILL
+from tests.e2e.warm_start import WarmStart
 
 QUICK = {"TICK_SECONDS": "0.2", "POSITION_MONITOR_SECONDS": "0.5"}
 LIMITED = {"RATE_LIMITS": "on"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _started_warm() -> Iterator[None]:
+    """Servers start in a second here; tests/test_server.py and the benchmarks start them as people do."""
+    warm, before = WarmStart(), TradewindProcess.begin
+    TradewindProcess.begin = warm.begin
+    yield
+    TradewindProcess.begin = before
+    warm.close()
 
 
 @pytest.fixture

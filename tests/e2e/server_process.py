@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import httpx
 
@@ -23,8 +23,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Started(Protocol):
+    """What is left of `subprocess.Popen` when little is asked of it."""
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float) -> int: ...
+    def send_signal(self, number: int) -> None: ...
+
+
+def begin_anew(command: str, environment: Mapping[str, str], log: Path) -> Started:
+    """Run a command of `server.py` as people do; its output goes to the end of this file."""
+    with log.open("ab") as output:
+        return subprocess.Popen([sys.executable, "server.py", command], cwd=ROOT, env=environment, stdout=output, stderr=output)
+
+
 class TradewindProcess:
     """A command of `server.py` with its own folder and settings; the same one can be started again after a kill."""
+
+    begin: ClassVar[Callable[[str, Mapping[str, str], Path], Started]] = staticmethod(begin_anew)
 
     def __init__(self, var_dir: Path, log_name: str, **environment: str) -> None:
         self._log = var_dir / log_name
@@ -37,7 +53,7 @@ class TradewindProcess:
             "RATE_LIMITS": "off",  # most stories hammer the server; those of normal use switch them on
             **environment,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Started | None = None
 
     def kill(self) -> None:
         """End it with SIGKILL: no handler runs, nothing is flushed."""
@@ -52,11 +68,8 @@ class TradewindProcess:
 
     def launch(self, command: str, is_ready: Callable[[], bool]) -> float:
         """Start and wait until it is ready; returns how many seconds that took. Raises RuntimeError with its log if it is not."""
+        self._process = self.begin(command, self._environment, self._log)
         begun = time.monotonic()
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "server.py", command], cwd=ROOT, env=self._environment, stdout=log, stderr=log
-            )
         while time.monotonic() - begun < START_SECONDS:
             if self._process.poll() is not None:
                 raise RuntimeError(f"`{command}` ended at once:\n{self.log()[-4000:]}")
@@ -73,8 +86,8 @@ class TradewindProcess:
         try:
             return self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
+            self._process.send_signal(signal.SIGKILL)
+            return self._process.wait(timeout=20)
         finally:
             self._process = None
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from domain.accounts import administration, api_keys, assigning, open_sessions, service
+from domain.accounts import administration, api_keys, assigning, links, open_sessions, service
 from domain.accounts.api_keys import CreatedApiKey, NewApiKey
 from domain.accounts.identity import caller_of
 from domain.accounts.key_tokens import digest_of
@@ -16,9 +16,11 @@ from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.permissions import Caller, Permission
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
-from tests.accounts import nobody, provide_accounts
+from tests.accounts import ADA, mails, nobody, provide_accounts
+from tests.audit_log import entries
 from tests.builders import make_superuser, make_user
 from tests.databases import both_databases
+from tests.refusals import code_of
 
 
 @pytest.fixture
@@ -37,12 +39,6 @@ async def make_key(owner: Operation, *permissions: str, days: float = 30, idempo
 async def by_key(runtime: Runtime, made: CreatedApiKey) -> Caller:
     assert made.secret is not None
     return await caller_of(nobody(runtime), made.secret)
-
-
-async def code_of(call: object) -> ErrorCode:
-    with pytest.raises(DomainError) as refusal:
-        await call  # type: ignore[misc]
-    return refusal.value.code
 
 
 async def stored(runtime: Runtime) -> int:
@@ -249,3 +245,22 @@ async def test_use_is_noted_once_a_minute(runtime: Runtime, ada: Operation, cloc
     assert await last_use() == first
     clock.advance(seconds=1)
     assert await last_use() == first + timedelta(minutes=1)
+
+
+async def test_new_password_by_mail_revokes_every_key_and_a_changed_one_none(runtime: Runtime) -> None:
+    provide_accounts(runtime)
+    user = await service.register(nobody(runtime), **ADA)
+    tokens = await service.log_in(nobody(runtime), ADA["email"], ADA["password"])
+    ada = runtime.operation(await caller_of(nobody(runtime), tokens.access_token), door="test")
+    bob = runtime.operation(await make_user(runtime), door="test")
+    keys, of_bob = [await make_key(ada), await make_key(ada)], await make_key(bob)
+    await service.change_password(ada, ADA["password"], "nanosecond wire")
+    assert {(await by_key(runtime, made)).user_id for made in keys} == {user.id}
+
+    await links.mail_reset_link(runtime.operation(), ADA["email"])
+    await service.reset_password(nobody(runtime), mails(runtime)[-1][1], "analytical engine")
+    for made in keys:
+        assert await code_of(by_key(runtime, made)) is ErrorCode.TOKEN_REVOKED
+    assert (await by_key(runtime, of_bob)).user_id == bob.caller.id
+    (entry,) = await entries(runtime, "user.reset_password")
+    assert entry.details["ended_programs"] == sorted(made.api_key.id for made in keys)

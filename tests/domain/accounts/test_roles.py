@@ -18,6 +18,7 @@ from migrations.permissions import add_permission
 from tests.accounts import nobody, provide_accounts, tokens_of
 from tests.builders import make_user
 from tests.databases import both_databases
+from tests.refusals import code_of
 
 OWN = {"profile:read", "profile:write", "api_keys:read", "api_keys:write", "notifications:read", "notifications:write"}
 OWN |= {"plans:read", "user_plans:read", "user_plans:write"}
@@ -74,12 +75,6 @@ async def permission_id(operation: Operation, name: str) -> str:
         found = await work.session.scalar(query.where(PermissionRow.deleted_at.is_(None)))
     assert found is not None
     return found
-
-
-async def code_of(call: object) -> ErrorCode:
-    with pytest.raises(DomainError) as refusal:
-        await call  # type: ignore[misc]
-    return refusal.value.code
 
 
 @both_databases

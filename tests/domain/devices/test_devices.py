@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from domain.audit.vocabulary import ActorKind
 from domain.devices import liveness, service
 from domain.devices.liveness import notice_silence
 from domain.devices.models import Device, DeviceStatus, DeviceType
@@ -19,6 +20,7 @@ from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
 from domain.runtime.unit_of_work import UnitOfWork
 from tests.accounts import nobody
+from tests.audit_log import entries
 from tests.databases import both_databases
 
 METER = NewDevice("Main meter", DeviceType.ENERGY_METER, "MTR-1", "Cellar, rack 100%", None, {"reporting_interval": "1min"})
@@ -61,6 +63,25 @@ async def test_device_is_offline_until_it_is_heard_of(ada: Operation, runtime: R
     device = await beat(nobody(runtime), made.device.id, made.api_key)
     assert (device.status, device.last_seen) == (DeviceStatus.ONLINE, clock.now())
     assert await told(ada) == [("device.updated", "offline"), ("device.updated", "online")]
+
+
+async def test_beat_is_the_act_of_whoever_sent_it(ada: Operation, runtime: Runtime) -> None:
+    made = await register(ada)
+    await beat(nobody(runtime), made.device.id, made.api_key)
+    await beat(ada, made.device.id)
+    found = await entries(runtime, "device.heartbeat")
+    assert [(entry.actor_kind, entry.actor_id, entry.object_id) for entry in found] == [
+        (ActorKind.DEVICE, made.device.id, made.device.id),
+        (ActorKind.USER, ada.caller.id, made.device.id),
+    ]
+
+
+async def test_looking_for_silence_does_not_write(ada: Operation, system: Operation, clock: ManualClock) -> None:
+    await beat(ada, (await register(ada)).device.id)
+    async with system.unit_of_work():  # on SQLite the only one that may write
+        assert await asyncio.wait_for(notice_silence(system), 1) == 0
+    clock.advance(seconds=300)
+    assert await notice_silence(system) == 1
 
 
 async def test_silence_turns_a_device_offline_and_is_told_once(ada: Operation, system: Operation, clock: ManualClock) -> None:

@@ -240,6 +240,16 @@ async def test_the_ticker_of_an_hourly_recording_does_not_reach_across_its_gaps(
     assert ticker.origin.stale
 
 
+async def test_prices_of_many_leave_out_those_that_have_none(market: Market, source: CountedSource) -> None:
+    ticks = await market.prices(["btcusdt", "ETH/USDT", "NOPE", "btcusdt"])
+    assert {symbol: tick.symbol for symbol, tick in ticks.items()} == {"btcusdt": "BTC/USDT", "ETH/USDT": "ETH/USDT"}
+    assert source.asked == ["ETH/USDT price", "BTC/USDT price"]
+    assert await market.prices([]) == {}
+    for failure in (DomainError(ErrorCode.MARKET_UNAVAILABLE, "The exchange does not answer"), RuntimeError("a defect")):
+        source.failure = failure
+        assert await market.prices(["ADA/USDT"]) == {}
+
+
 async def test_indicators_are_computed_once_per_candle(market: Market, source: CountedSource, clock: ManualClock, wall: Wall) -> None:
     first = await market.indicators("btcusdt", "1h", 100)
     assert (first.symbol, first.interval, first.as_of) == ("BTC/USDT", Interval.HOUR_1, clock.now())

@@ -25,6 +25,14 @@ from workers.catalogue import JOBS
 Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 Answer = bytes | Handler
 
+ALERT = {
+    "symbol": "BTC/USDT",
+    "condition": "above",
+    "target_price": "60000",
+    "price": "60100.5",
+    "message": "BTC/USDT rose above 60,000.00.",
+}
+
 
 @dataclass(frozen=True)
 class Received:

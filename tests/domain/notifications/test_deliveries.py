@@ -25,17 +25,10 @@ from domain.runtime.outbox import OutboxJob
 from domain.runtime.runtime import Runtime
 from tests.conftest import START
 from tests.databases import both_databases
-from tests.domain.notifications.receiver import BROKEN, OK, Received, do_jobs, happen, jobs, notified, receiving, rows, status
+from tests.domain.notifications.receiver import ALERT, BROKEN, OK, Received, do_jobs, happen, jobs, notified, receiving, rows, status
 from workers.notifications import prune
 
 JOB = "notifications.deliver"
-ALERT = {
-    "symbol": "BTC/USDT",
-    "condition": "above",
-    "target_price": "60000",
-    "price": "60100.5",
-    "message": "BTC/USDT rose above 60,000.00.",
-}
 
 
 def is_signed(secret: str | None, request: Received) -> bool:

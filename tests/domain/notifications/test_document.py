@@ -11,16 +11,9 @@ from domain.kernel.clock import ManualClock
 from domain.notifications.webhooks import NewWebhook, create_webhook
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
-from tests.domain.notifications.receiver import do_jobs, happen, receiving
+from tests.domain.notifications.receiver import ALERT, do_jobs, happen, receiving
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "notifications.md"
-ALERT = {
-    "symbol": "BTC/USDT",
-    "condition": "above",
-    "target_price": "60000",
-    "price": "60100.5",
-    "message": "BTC/USDT rose above 60,000.00.",
-}
 
 
 def receiver_of_the_document() -> dict[str, Any]:

@@ -21,17 +21,10 @@ from domain.trading.monitoring import monitor_positions
 from domain.trading.placing import place_order
 from tests.databases import both_databases
 from tests.domain.flows.runs import new_flow, run
-from tests.domain.notifications.receiver import choose, happen, jobs, notified, rows
+from tests.domain.notifications.receiver import ALERT, choose, happen, jobs, notified, rows
 from tests.domain.plans.subscribers import subscribe
 from tests.domain.trading.desk import Desk, buy, open_desk
 
-ALERT = {
-    "symbol": "BTC/USDT",
-    "condition": "above",
-    "target_price": "60000",
-    "price": "60100.5",
-    "message": "BTC/USDT rose above 60,000.00.",
-}
 MAIL, DELIVERY = "notifications.mail", "notifications.deliver"
 
 

@@ -19,6 +19,7 @@ from domain.runtime.operation import Operation
 from tests.audit_log import entries
 from tests.databases import both_databases
 from tests.market_script import ScriptedSource
+from tests.refusals import code_of
 
 HIGH = NewPriceAlert("btcusdt", AlertCondition.ABOVE, Decimal(51_000), "To the moon")
 
@@ -27,12 +28,6 @@ async def fired(operation: Operation) -> list[dict[str, Any]]:
     async with operation.reading() as work:
         rows = await work.session.scalars(select(EventRow).where(EventRow.type == "price_alert.triggered").order_by(EventRow.seq))
         return [dict(row.payload) | {"user_id": row.user_id} for row in rows]
-
-
-async def code_of(coroutine: Any) -> ErrorCode:
-    with pytest.raises(DomainError) as refusal:
-        await coroutine
-    return refusal.value.code
 
 
 async def test_alert_waits_and_fires_once(ada: Operation, system: Operation, source: ScriptedSource) -> None:

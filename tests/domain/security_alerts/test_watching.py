@@ -39,8 +39,8 @@ def watched(runtime: Runtime) -> Iterator[Runtime]:
     raising.ADMINISTRATORS[:] = before
 
 
-def stranger(runtime: Runtime) -> Operation:
-    return runtime.operation(ANONYMOUS, door="test", ip=HERE)
+def stranger(runtime: Runtime, ip: str = HERE) -> Operation:
+    return runtime.operation(ANONYMOUS, door="test", ip=ip)
 
 
 async def alerts(runtime: Runtime) -> list[SecurityAlert]:
@@ -48,9 +48,9 @@ async def alerts(runtime: Runtime) -> list[SecurityAlert]:
         return list(await work.session.scalars(select(SecurityAlert).order_by(SecurityAlert.created_at, SecurityAlert.id)))
 
 
-async def fail(runtime: Runtime, email: str) -> None:
+async def fail(runtime: Runtime, email: str, ip: str = HERE) -> None:
     with pytest.raises(DomainError):
-        await accounts.log_in(stranger(runtime), email, "wrong password")
+        await accounts.log_in(stranger(runtime, ip), email, "wrong password")
 
 
 async def do_jobs(runtime: Runtime) -> int:
@@ -81,6 +81,27 @@ async def test_failed_log_in_leaves_the_same_job_whether_the_account_exists_or_n
     await fail(watched, ADA["email"])
     await fail(watched, "nobody@example.com")
     assert await do_jobs(watched) == 2
+
+
+@pytest.mark.parametrize(
+    ("addresses", "place"),
+    [
+        (["203.0.113.7"] * 5, "203.0.113.7"),
+        (["203.0.113.7", "::ffff:203.0.113.7", "::FFFF:203.0.113.7", "::ffff:cb00:7107", "203.0.113.7"], "203.0.113.7"),
+        ([f"2001:db8:0:7:{number}::{number}" for number in range(1, 4)] + ["2001:DB8::7:0:0:0:9", "2001:db8:0:7::"], "2001:db8:0:7::/64"),
+        ([f"203.0.113.{number}" for number in range(5)], None),
+        ([f"2001:db8:0:{number}::1" for number in range(5)], None),
+        ([f"::ffff:203.0.113.{number}" for number in range(5)], None),
+    ],
+    ids=["one address", "IPv4 and mapped", "one network of IPv6", "neighbours", "networks of IPv6", "mapped neighbours"],
+)
+@both_databases
+async def test_guessing_is_counted_by_the_place_that_limits_count_by(watched: Runtime, addresses: list[str], place: str | None) -> None:
+    for number, ip in enumerate(addresses):
+        await fail(watched, f"nobody{number}@example.com", ip)
+    await do_jobs(watched)
+    found = [(alert.cause, alert.details["network"], alert.details["ip"] in addresses) for alert in await alerts(watched)]
+    assert found == ([] if place is None else [(f"brute_force:{place}", place, True)])
 
 
 async def test_guesses_that_are_far_apart_are_no_attack(watched: Runtime, clock: ManualClock) -> None:

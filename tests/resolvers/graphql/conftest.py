@@ -13,8 +13,9 @@ from domain.market.market import Market
 from domain.runtime.runtime import Runtime
 from tests.accounts import bearer, provide_accounts
 from tests.builders import make_trader
-from tests.graphql_client import GraphQLClient, graphql_app, served
+from tests.graphql_client import GraphQLClient, graphql_app
 from tests.market_script import ScriptedSource
+from tests.serving import served
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Self
 
 import socketio
-import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -27,6 +25,7 @@ from domain.runtime.runtime import Runtime
 from resolvers.identity import identified
 from resolvers.realtime.routes import realtime_routes
 from tests.builders import make_user
+from tests.serving import served
 
 PATIENCE_SECONDS = 60  # for what is sure to come, on however busy a machine
 
@@ -36,18 +35,9 @@ async def serving(runtime: Runtime) -> AsyncIterator[str]:
     """Serve the realtime doors in this loop; yields `127.0.0.1:<port>`."""
     runtime.provide(Market, Market(SimulatedSource(runtime.clock, seed=7)))
     app = Starlette(routes=realtime_routes(lambda: runtime))
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.005)
-    try:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = server.force_exit = True
-        await task
-        await runtime.use(Market).close()
+    async with served(app, log_level="critical") as port:
+        yield f"127.0.0.1:{port}"
+    await runtime.use(Market).close()
 
 
 @dataclass

@@ -1,3 +1,5 @@
+"""Ada, Bob and an administrator, for the domains that need nobody else."""
+
 import pytest
 
 from domain.runtime.operation import Operation
