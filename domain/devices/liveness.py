@@ -74,5 +74,5 @@ async def _is_one_silent(operation: Operation) -> bool:
         return await work.session.scalar(_silent(work).limit(1)) is not None
 
 
-def _silent(work: UnitOfWork) -> Select[tuple[Device]]:
+def _silent(work: UnitOfWork) -> Select[Device]:
     return select(Device).where(Device.status == DeviceStatus.ONLINE, Device.silent_at <= work.now, Device.deleted_at.is_(None))

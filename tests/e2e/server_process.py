@@ -68,7 +68,7 @@ class TradewindProcess:
 
     def launch(self, command: str, is_ready: Callable[[], bool]) -> float:
         """Start and wait until it is ready; returns how many seconds that took. Raises RuntimeError with its log if it is not."""
-        self._process = self.begin(command, self._environment, self._log)
+        self._process = TradewindProcess.begin(command, self._environment, self._log)
         begun = time.monotonic()
         while time.monotonic() - begun < START_SECONDS:
             if self._process.poll() is not None:

@@ -88,7 +88,8 @@ def _serve() -> None:
             running.add(answer)
         else:
             _become(question)
-            sys.exit(main([question["command"]]))
+            main([question["command"]])
+            sys.exit()
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
     for pid in running:
