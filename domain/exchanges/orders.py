@@ -97,8 +97,9 @@ class Place:
     """Take an order.
 
     `price`, `stop_price` and `trail` belong to the kinds that need them; any other combination is refused. DAY and GTD need
-    `expires_at` (for DAY the end of the session). A reduce-only order needs `position`, what the account holds in its `book` of this
-    instrument at this moment (negative when short); it is made smaller to fit, and refused where there is nothing to reduce.
+    `expires_at` (for DAY the end of the session), but for market orders, which never rest. A reduce-only order needs `position`, what
+    the account holds in its `book` of this instrument at this moment (negative when short); it is made smaller to fit, and refused
+    where there is nothing to reduce.
     """
 
     order_id: str

@@ -40,7 +40,11 @@ def check_shape(listing: Listing, command: Place) -> None:
         _check_price(listing, name, given[name])
     if command.trail is not None and not (command.trail.is_finite() and command.trail > 0):
         raise Refused(Reason.INVALID, "trail must be above zero")
-    if (command.expires_at is not None) is not (command.time_in_force in EXPIRING):
+    expires = command.time_in_force in EXPIRING
+    # A market order never rests: it has ended before its day does.
+    if (command.expires_at is None and expires and command.kind is not OrderType.MARKET) or (
+        command.expires_at is not None and not expires
+    ):
         raise Refused(Reason.INVALID, "DAY and GTD orders need expires_at, and no others have it")
     if command.expires_at is not None and command.expires_at.tzinfo is None:
         raise Refused(Reason.INVALID, "expires_at needs a time zone")

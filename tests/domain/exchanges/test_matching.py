@@ -344,6 +344,13 @@ def test_orders_without_a_limit_trade_no_further_than_the_market_goes() -> None:
     assert fills(floor.place("limit", "ann", BUY, "5", "130"))[-1] == ("limit", "5", "121")
 
 
+@pytest.mark.parametrize("time_in_force", [DAY, GTD])
+def test_a_market_order_needs_no_end_of_its_day(time_in_force: TimeInForce) -> None:
+    floor = Floor()
+    floor.place("ask", "bob", SELL, "5", "100")
+    assert fills(floor.place("buy", "ann", BUY, "5", time_in_force=time_in_force))[-1] == ("buy", "5", "100")
+
+
 def test_before_there_is_a_market_there_is_no_end_to_it() -> None:
     floor = Floor(price=None)
     floor.place("far", "bob", SELL, "5", "500")
