@@ -11,6 +11,7 @@ from domain.accounts.passwords import Passwords
 from domain.accounts.service import ON_ACCOUNT_CLOSED, ON_REGISTERED
 from domain.accounts.smtp import MailServer, SmtpMailer
 from domain.audit.recording import Watchers
+from domain.exchanges.liquidity import BookLiquidity, DeepLiquidity
 from domain.exchanges.venue import Venues
 from domain.flows.owners import stop_flows_of
 from domain.flows.statistics import count_closed_position
@@ -69,8 +70,7 @@ async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
 
 def provide_trading(runtime: Runtime) -> None:
     """Provide the venues; the market must have been provided before."""
-    paper = PaperVenue(runtime.use(Market), runtime.database, runtime.clock)
-    runtime.provide(Venues, Venues({PAPER_SLUG: paper}))
+    runtime.provide(Venues, Venues({PAPER_SLUG: _paper_venue(runtime)}))
 
 
 def provide_notifications(runtime: Runtime) -> None:
@@ -114,6 +114,20 @@ def _mailer(settings: Settings) -> Mailer:
     if settings.smtp_url is None:
         return FileMailer(settings.var_dir / "mail", settings.mail_from)
     return SmtpMailer(MailServer.parse(settings.smtp_url.get_secret_value()), settings.mail_from)
+
+
+def _paper_venue(runtime: Runtime) -> PaperVenue:
+    settings = runtime.settings
+    model = DeepLiquidity(settings.paper_slippage_rate) if settings.paper_liquidity == "deep" else BookLiquidity()
+    return PaperVenue(
+        runtime.use(Market),
+        runtime.database,
+        runtime.clock,
+        model,
+        maker_rate=settings.paper_maker_fee_rate,
+        taker_rate=settings.paper_taker_fee_rate,
+        seed=settings.market_seed,
+    )
 
 
 def _market_source(settings: Settings, clock: Clock) -> MarketSource:

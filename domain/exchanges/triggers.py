@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from domain.exchanges.orders import BookOrder, Kind, Listing
-from domain.exchanges.venue import Side
+from domain.exchanges.orders import BookOrder, Listing
+from domain.exchanges.venue import OrderType, Side
 from domain.kernel.money import EXACT, round_to_step
 
-WAITING_KINDS = frozenset({Kind.STOP, Kind.STOP_LIMIT, Kind.TAKE_PROFIT, Kind.TRAILING_STOP})
+WAITING_KINDS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP})
 
 
 def is_reached(order: BookOrder, last: Decimal) -> bool:
@@ -16,7 +16,7 @@ def is_reached(order: BookOrder, last: Decimal) -> bool:
     A buy stop is reached from below and a sell stop from above; a target (`take_profit`) the other way round.
     """
     assert order.stop_price is not None
-    rising = (order.side is Side.BUY) is not (order.kind is Kind.TAKE_PROFIT)
+    rising = (order.side is Side.BUY) is not (order.kind is OrderType.TAKE_PROFIT)
     return last >= order.stop_price if rising else last <= order.stop_price
 
 

@@ -175,7 +175,7 @@ class Ability(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a venue refused."""
+    """Why a venue refused. `post_only` would have traded at once; for `reduce_only` there is no position to reduce."""
 
     BELOW_MINIMUM = "below_minimum"
     CREDENTIALS = "credentials"
@@ -185,6 +185,8 @@ class Refusal(StrEnum):
     NOT_SUPPORTED = "not_supported"
     ORDER_NOT_FOUND = "order_not_found"
     OTHER = "other"
+    POST_ONLY = "post_only"
+    REDUCE_ONLY = "reduce_only"
     UNKNOWN_SYMBOL = "unknown_symbol"
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import secrets
+from decimal import Decimal
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
@@ -56,6 +57,16 @@ class Settings(BaseSettings):
     market_seed: int = Field(7, description="seed of the simulated market")
     market_replay_speed: float = Field(1.0, gt=0, le=1_000_000, description="recorded seconds per second of a replay")
     market_replay_start: str | None = Field(None, description="first moment of a replay (RFC 3339); default: 200 candles into the data")
+    paper_liquidity: Literal["book", "deep"] = Field(
+        "book", description="what paper orders trade with: book (levels of limited depth), or deep (any size at one price)"
+    )
+    paper_slippage_rate: Decimal = Field(
+        Decimal("0.0001"), ge=0, le=Decimal("0.1"), description="how far deep moves the price against the taker; 0.0001 is 0.01 %"
+    )
+    paper_maker_fee_rate: Decimal = Field(
+        Decimal("0.001"), ge=Decimal("-0.1"), le=Decimal("0.1"), description="fee of paper orders that rested; below zero it is paid out"
+    )
+    paper_taker_fee_rate: Decimal = Field(Decimal("0.001"), ge=0, le=Decimal("0.1"), description="fee of other paper orders")
     default_model_provider: str | None = Field(
         None, description="provider of runs that name none; default: the built-in rule-based analysts"
     )

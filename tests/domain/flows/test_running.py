@@ -24,7 +24,8 @@ from domain.runtime.operation import Operation
 from domain.runtime.outbox import OutboxJob
 from domain.runtime.runtime import Runtime
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading.models import Fill, OrderPurpose, OrderStatus, PaperOrder, Position, PositionStatus
+from domain.trading.models import Fill, OrderPurpose, OrderStatus, Position, PositionStatus
+from domain.trading.paper_models import PaperOrder
 from domain.trading.syncing import resume_orders
 from domain.wallets.ledger import verify_ledger
 from domain.wallets.service import default_wallet

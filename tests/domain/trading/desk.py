@@ -8,6 +8,7 @@ from itertools import count
 
 from sqlalchemy import select
 
+from domain.exchanges.liquidity import DeepLiquidity
 from domain.exchanges.venue import (
     Ability,
     Estimate,
@@ -128,7 +129,11 @@ class Desk:
         self.runtime.provide(Venues, Venues({"demo": venue}))
 
     def without_costs(self) -> None:
-        self.venue.fee_rate = self.venue.slippage_rate = Decimal(0)
+        free = DeepLiquidity(Decimal(0))
+        self.venue = PaperVenue(
+            self.runtime.use(Market), self.runtime.database, self.clock, free, maker_rate=Decimal(0), taker_rate=Decimal(0)
+        )
+        self.connect(self.venue)
 
     async def rows[T](self, kind: type[T]) -> list[T]:
         async with self.runtime.operation().reading() as work:
@@ -156,7 +161,7 @@ async def open_desk(runtime: Runtime, clock: ManualClock) -> Desk:
     source = PricedSource(clock)
     ticks = count(step=10)
     market = Market(source, wall=lambda: float(next(ticks)))  # time flies, so that no price is remembered
-    venue = PaperVenue(market, runtime.database, clock)
+    venue = PaperVenue(market, runtime.database, clock, DeepLiquidity())
     runtime.provide(Market, market)
     desk = Desk(runtime, clock, source, venue, await make_trader(runtime))
     desk.connect(venue)

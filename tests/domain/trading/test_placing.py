@@ -13,7 +13,8 @@ from domain.market.market import Market
 from domain.risk.models import RiskVerdict
 from domain.risk.service import create_rule
 from domain.runtime.event_log import EventRow
-from domain.trading.models import Fill, Order, OrderPurpose, OrderStatus, OrderTransition, PaperOrder, Position, PositionStatus
+from domain.trading.models import Fill, Order, OrderPurpose, OrderStatus, OrderTransition, Position, PositionStatus
+from domain.trading.paper_models import PaperOrder
 from domain.trading.placing import place_order, write_intent
 from domain.trading.requests import OrderRequest
 from domain.wallets.models import LedgerEntry, Wallet
