@@ -40,7 +40,7 @@ def table(path: Path) -> list[tuple[object, ...]]:
 def test_filled_orders_come_along_in_both_directions(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     url = f"sqlite+aiosqlite:///{path}"
-    revision = ScriptDirectory.from_config(alembic_config(url)).get_revision("0011")
+    revision = ScriptDirectory.from_config(alembic_config(url)).get_revision("0012")
     assert revision is not None and isinstance(revision.down_revision, str)
     upgrade(url, revision.down_revision)
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -9,8 +9,8 @@ from alembic import op
 
 from domain.runtime.columns import ExactDecimal, JSONDocument, UTCDateTime
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
