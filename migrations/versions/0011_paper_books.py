@@ -10,7 +10,7 @@ from alembic import op
 from domain.runtime.columns import ExactDecimal, JSONDocument, UTCDateTime
 
 revision = "0011"
-down_revision = "0010"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
