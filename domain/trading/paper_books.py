@@ -197,11 +197,13 @@ def _changed_rows(
     before: Book, after: Book, commands: Sequence[Command], events: Iterable[Event], now: datetime
 ) -> dict[str, dict[str, Any]]:
     # What changed in each order that the events name; whole rows, with their symbol, for new ones.
-    rows = {command.order_id: _new_row(command, after, now) for command in commands if isinstance(command, Place)}
+    placed = {command.order_id: command for command in commands if isinstance(command, Place)}
+    rows: dict[str, dict[str, Any]] = {}
     for event in events:
         row = rows.get(event.order_id)
         if row is None:
-            row = rows[event.order_id] = _standing(before.orders[event.order_id])
+            new = placed.get(event.order_id)
+            row = rows[event.order_id] = _standing(before.orders[event.order_id]) if new is None else _new_row(new, after, now)
         match event:
             case Accepted(_, quantity):
                 row["quantity"] = quantity

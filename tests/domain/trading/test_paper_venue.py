@@ -406,3 +406,13 @@ async def test_two_processes_share_one_book(runtime: Runtime, desk: Desk) -> Non
 def test_buckets_of_the_two_models_are_minutes() -> None:
     moment = ManualClock(START).now()
     assert bucket_of(moment, BookLiquidity()) == bucket_of(moment, DeepLiquidity())
+
+
+async def test_a_refused_order_does_not_take_back_what_the_market_did_before_it(desk: Desk) -> None:
+    await desk.venue.place(limit("a", "49000"))
+    desk.price("BTC/USDT", "48000")
+    with pytest.raises(VenueRejected):
+        await desk.venue.place(limit("b", "48500", post_only=True))
+    desk.source.silent = True
+    assert (await now(desk, "a")).status is VenueStatus.FILLED
+    assert await desk.venue.find("wallet_a", "b", "BTC/USDT") is None

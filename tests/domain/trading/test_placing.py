@@ -125,7 +125,7 @@ BAD_REQUESTS: list[tuple[str, dict[str, Any], ErrorCode, str]] = [
     ("below the lot", {"quantity": Decimal("0.000001")}, ErrorCode.QUANTITY_TOO_SMALL, "minimum"),
     ("a crooked lot", {"quantity": Decimal("0.100001")}, ErrorCode.VALIDATION_ERROR, "lot"),
     ("worth too little", {"quantity": Decimal("0.00009")}, ErrorCode.QUANTITY_TOO_SMALL, "notional"),
-    ("limit order", {"order_type": OrderType.LIMIT, "price": Decimal(1)}, ErrorCode.ORDER_TYPE_UNSUPPORTED, "supported"),
+    ("limit worth too little", {"order_type": OrderType.LIMIT, "price": Decimal(1)}, ErrorCode.QUANTITY_TOO_SMALL, "notional"),
     ("stop above a long", {"stop_loss": Decimal(50_001)}, ErrorCode.STOP_ON_WRONG_SIDE, "price"),
     ("stop at the price", {"stop_loss": Decimal(50_000)}, ErrorCode.STOP_ON_WRONG_SIDE, "price"),
     ("target below a long", {"take_profit": Decimal(49_999)}, ErrorCode.STOP_ON_WRONG_SIDE, "price"),
