@@ -53,7 +53,7 @@ class OrderMutations:
         Order,
         "Place an order and answer with what became of it: `status` says whether it was filled, rejected, or is still being looked up "
         f"at a venue that does not answer. {KEY} Raises UNKNOWN_SYMBOL, VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, "
-        "STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED, NOT_FOUND, MARKET_UNAVAILABLE.",
+        "STOP_ON_WRONG_SIDE, TRADING_HALTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED, NOT_FOUND, MARKET_UNAVAILABLE.",
         service=placing.place_order,
     )
     async def create_order(self, info: Info, input: OrderInput, idempotency_key: str | None = None) -> models.Order:

@@ -54,8 +54,8 @@ async def find_position(work: UnitOfWork, position_id: str) -> Position:
 async def close_position(operation: Operation, position_id: str, reason: OrderPurpose = OrderPurpose.MANUAL_CLOSE) -> PositionClosed:
     """Close a whole position at the market, after cancelling what rests to close it at a price.
 
-    Raises NotFound, INVALID_POSITION_STATE when it is not open or being closed already, NO_MARKET_DATA, MARKET_UNAVAILABLE,
-    VENUE_REJECTED, and VENUE_UNAVAILABLE when the outcome is not known yet; the order is then looked up until it is.
+    Raises NotFound, INVALID_POSITION_STATE when it is not open or being closed already, TRADING_HALTED, NO_MARKET_DATA,
+    MARKET_UNAVAILABLE, VENUE_REJECTED, and VENUE_UNAVAILABLE when the outcome is not known yet; the order is then looked up until it is.
     """
     async with operation.reading() as work:
         position = await find_position(work, position_id)
@@ -134,7 +134,8 @@ async def write_exit(work: UnitOfWork, position: Position, purpose: OrderPurpose
     """Write the order that closes a position and mark the position as being closed; of many who try at once, one succeeds.
 
     Call it under the wallets' lock, with the position as it stands there. The client order id follows from the position and the
-    number of the attempt. What other market orders under way are about to close is left to them. Raises INVALID_POSITION_STATE.
+    number of the attempt. What other market orders under way are about to close is left to them. Raises INVALID_POSITION_STATE,
+    and TRADING_HALTED while no order at all is taken.
     """
     entry_of(work).about(position.id)
     check_open(position)
