@@ -84,8 +84,8 @@ class OrderMutations:
         Order,
         "Change the total quantity, the limit or the stop price of an order that can still be filled: all of it or nothing. Another price "
         "or a larger quantity goes to the end of the queue, a smaller quantity keeps its place. Raises NOT_FOUND, VALIDATION_ERROR, "
-        "QUANTITY_TOO_SMALL, INVALID_ORDER_STATE, INVALID_POSITION_STATE, AMEND_UNSUPPORTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, "
-        "MARKET_UNAVAILABLE, VENUE_REJECTED, VENUE_UNAVAILABLE.",
+        "QUANTITY_TOO_SMALL, INVALID_ORDER_STATE, INVALID_POSITION_STATE, AMEND_UNSUPPORTED, TRADING_HALTED, INSUFFICIENT_FUNDS, "
+        "RISK_LIMIT_EXCEEDED, MARKET_UNAVAILABLE, VENUE_REJECTED, VENUE_UNAVAILABLE.",
         service=amending.amend_order,
     )
     async def amend_order(self, info: Info, order_id: strawberry.ID, input: OrderChangesInput) -> models.Order:

@@ -58,8 +58,9 @@ async def amend_order(operation: Operation, order_id: str, changes: OrderChanges
 
     Another price or a larger quantity goes to the end of the queue, a smaller quantity keeps its place. An order that its new price
     makes marketable trades at once. Raises NotFound, IMMUTABLE_FIELD, VALIDATION_ERROR, QUANTITY_TOO_SMALL, INVALID_ORDER_STATE,
-    INVALID_POSITION_STATE, AMEND_UNSUPPORTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, NO_MARKET_DATA, MARKET_UNAVAILABLE,
-    VENUE_REJECTED, and VENUE_UNAVAILABLE when the venue does not tell whether it took the change; it is looked up until it does.
+    INVALID_POSITION_STATE, AMEND_UNSUPPORTED, TRADING_HALTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, NO_MARKET_DATA,
+    MARKET_UNAVAILABLE, VENUE_REJECTED, and VENUE_UNAVAILABLE when the venue does not tell whether it took the change; it is looked up
+    until it does.
     """
     async with operation.reading() as work:
         order = await get_order(work, order_id)

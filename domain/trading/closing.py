@@ -11,6 +11,8 @@ from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.permissions import Caller, Permission, requires
 from domain.market.candles import Tick
 from domain.market.market import Market
+from domain.risk.states import Effect
+from domain.risk.switch import refusal_of, switches_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.cancelling import withdraw
@@ -105,10 +107,12 @@ async def exit_position(operation: Operation, position_id: str, purpose: OrderPu
 async def clear_the_way(operation: Operation, position: Position) -> None:
     """Cancel the orders that wait for a price to close the position; an exit at the market takes their place.
 
-    Left alone they would sell, for a second time, what the exit sells. Raises VENUE_UNAVAILABLE when one cannot be taken back yet, and
-    VENUE_REJECTED. Never call it inside a transaction.
+    Left alone they would sell, for a second time, what the exit sells. Raises VENUE_UNAVAILABLE when one cannot be taken back yet,
+    VENUE_REJECTED, and TRADING_HALTED where no exit could take their place. Never call it inside a transaction.
     """
     async with operation.reading() as work:
+        if halted := refusal_of(await switches_of(work, position.user_id), Effect.REDUCES):
+            raise halted
         query = select(Order.id).where(
             Order.wallet_id == position.wallet_id,
             Order.symbol == position.symbol,

@@ -11,7 +11,9 @@ from domain.risk.states import SwitchState
 from domain.risk.switch import SwitchSetting, set_trading_switch
 from domain.trading.amending import OrderChanges, amend_order
 from domain.trading.changing import cancel_order
+from domain.trading.closing import close_position
 from domain.trading.models import Order, OrderStatus, Side
+from domain.trading.monitoring import monitor_positions
 from domain.trading.placing import place_order, write_intent
 from domain.trading.previewing import preview_order
 from domain.trading.requests import OrderRequest
@@ -77,6 +79,24 @@ async def test_an_order_that_would_open_a_position_may_only_shrink_once_trading_
             assert await refusal_of_change(desk, order_id, changes) is ErrorCode.TRADING_HALTED
         await amend_order(desk.operation, order_id, OrderChanges(quantity=Decimal(quantity)))
     assert (await cancel_order(desk.operation, order_id)).order.status is OrderStatus.CANCELLED
+
+
+@on_one_exchange
+async def test_a_halt_leaves_what_rests_to_close_a_position_where_it_is(desk: Desk, stand: CcxtStand) -> None:
+    await place_order(desk.operation, buy(quantity="0.1", stop_loss=Decimal(49_000)))
+    target = await place_order(desk.operation, limit("60000", "0.1", Side.SELL))
+    await move(desk, REDUCING)
+    with pytest.raises(DomainError) as refusal:  # spoken for: another sale would turn the position round
+        await place_order(desk.operation, limit("61000", "0.1", Side.SELL))
+    assert refusal.value.code is ErrorCode.TRADING_HALTED
+    await move(desk, HALTED)
+    with pytest.raises(DomainError) as refusal:
+        await close_position(desk.operation, (await desk.open_position()).id)
+    assert refusal.value.code is ErrorCode.TRADING_HALTED
+    desk.price("BTC/USDT", "48000")
+    assert await monitor_positions(desk.system) == []
+    assert [order.status for order in await desk.rows(Order) if order.id == target.id] == [OrderStatus.OPEN]
+    assert len(stand.floor.open_orders()) == 1
 
 
 @on_one_exchange
