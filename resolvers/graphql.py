@@ -27,7 +27,7 @@ from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.price_alerts import PriceAlertMutations, PriceAlertQueries
 from resolvers.rate_limits import RateLimitQueries
-from resolvers.risk import RiskMutations, RiskQueries
+from resolvers.risk import RiskMutations, RiskQueries, RiskSubscriptions
 from resolvers.roles import RoleMutations, RoleQueries
 from resolvers.security_alerts import SecurityAlertMutations, SecurityAlertQueries
 from resolvers.wallets import WalletQueries
@@ -76,6 +76,7 @@ SUBSCRIPTIONS = (
     NotificationSubscriptions,
     MarketSubscriptions,
     DeviceSubscriptions,
+    RiskSubscriptions,
 )
 
 SCHEMA = strawberry.Schema(

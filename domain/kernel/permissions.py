@@ -45,6 +45,7 @@ class Permission(StrEnum):
     RISK_RULES_WRITE = "risk_rules:write"
     SECURITY_ALERTS_READ = "security_alerts:read"
     SECURITY_ALERTS_WRITE = "security_alerts:write"
+    TRADING_SWITCH_WRITE = "trading_switch:write"
     USER_PLANS_READ = "user_plans:read"
     USER_PLANS_WRITE = "user_plans:write"
     USERS_DELETE = "users:delete"

@@ -16,13 +16,16 @@ from domain.market.candles import Tick
 from domain.market.instruments import Instrument, find_instrument
 from domain.market.market import Market
 from domain.risk.rules import Exposure, Trade, Verdict, rejections
-from domain.risk.service import judge, store_verdicts
+from domain.risk.service import store_verdicts
+from domain.risk.states import Effect
+from domain.risk.switch import check_switch
 from domain.runtime.idempotency import answered, claim, fingerprint_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.events import order_updated
 from domain.trading.exposure import MANUAL_BOOK, Standing, exposure_of, standings_of, wallet_for
 from domain.trading.funds import Funds, check_funds, funds_of
+from domain.trading.judging import effect_of, judge
 from domain.trading.limits import check_plan
 from domain.trading.models import (
     Order,
@@ -54,6 +57,7 @@ class Draft:
     funds: Funds
     trade: Trade
     exposure: Exposure
+    effect: Effect
     verdicts: list[Verdict]
 
 
@@ -115,8 +119,8 @@ async def write_intent(
     (`reduce_only`) may not exceed what is open and pass the funds check, the risk rules and the plan, since they only reduce exposure.
 
     Raises VALIDATION_ERROR, ORDER_TYPE_UNSUPPORTED, UNKNOWN_SYMBOL, QUANTITY_TOO_SMALL, NotFound (wallet, position),
-    INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED (as RiskRefused), PLAN_LIMIT_REACHED,
-    IDEMPOTENCY_CONFLICT.
+    INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE, TRADING_HALTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED (as RiskRefused),
+    PLAN_LIMIT_REACHED, IDEMPOTENCY_CONFLICT.
     """
     owner = user_id or work.caller.id
     entry = entry_of(work)
@@ -127,7 +131,8 @@ async def write_intent(
     if twin is not None:
         work.forgo_record()
         return _same(twin, request, find_instrument(request.symbol))
-    draft = await draft_order(work, request, tick, owner, order_id)
+    draft = await draft_order(work, request, tick, owner, order_id, keep=True)
+    await check_switch(work, owner, draft.effect)
     await check_draft(work, draft)
     order = draft.order
     if entry.object_type == "order":
@@ -144,10 +149,13 @@ async def write_intent(
     return order
 
 
-async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner: str, order_id: str | None = None) -> Draft:
-    """Return the order that this request would make, weighed against the wallet and the rules; stores and refuses nothing yet.
+async def draft_order(
+    work: UnitOfWork, request: OrderRequest, tick: Tick, owner: str, order_id: str | None = None, *, keep: bool = False
+) -> Draft:
+    """Return the order that this request would make, weighed against the wallet and the rules; refuses nothing yet, and stores nothing.
 
-    Call it with the request's shape checked, under the lock of the owner's wallets. Raises what makes it impossible to weigh:
+    Call it with the request's shape checked, under the lock of the owner's wallets; only with `keep`, in a writing transaction, is what
+    equity was measured at remembered. Raises what makes it impossible to weigh:
     VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, NotFound, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE.
     """
     instrument = find_instrument(request.symbol)
@@ -207,9 +215,11 @@ async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner
         _check_reduction(standing, book, request.side, quantity)
     else:
         _check_short(standing, request.side, quantity)
-        verdicts = await judge(work, owner, trade, exposure)
+        prices = [price for price in (terms["price"], terms["stop_price"]) if price is not None]
+        verdicts = await judge(work, wallet, standings, book, trade, exposure, prices=prices, keep=keep)
     funds = await funds_of(work, wallet, standings, instrument.quote, [order])
-    return Draft(order, instrument, wallet, position, funds, trade, exposure, verdicts)
+    effect = effect_of(standing, book, request.side, quantity, reduce_only=request.reduce_only)
+    return Draft(order, instrument, wallet, position, funds, trade, exposure, effect, verdicts)
 
 
 async def check_draft(work: UnitOfWork, draft: Draft) -> None:

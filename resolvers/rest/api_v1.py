@@ -13,8 +13,10 @@ from domain.notifications import service as notifications
 from domain.notifications.service import UnreadCount
 from domain.plans import catalogue as plans
 from domain.plans import service as subscriptions
+from domain.risk import relations as risk_relations
 from domain.risk import service as risk
-from domain.trading import amending, changing, closing, exposure, flattening, monitoring, records
+from domain.risk import switch
+from domain.trading import amending, changing, closing, flattening, judging, monitoring, records
 from domain.trading import service as trading
 from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
@@ -60,7 +62,16 @@ from schema.rest.notifications import (
     new_delivery_view,
 )
 from schema.rest.plans import PlanView, SubscriptionView
-from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
+from schema.rest.risk import (
+    RuleBody,
+    RuleChangesBody,
+    RuleView,
+    SwitchChangeView,
+    SwitchStandingView,
+    TradingSwitchView,
+    ValidationView,
+    VerdictView,
+)
 from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, RoleView
 from schema.rest.trading import (
     CancelledOrderView,
@@ -223,10 +234,19 @@ POSITIONS = [
 RISK_RULES = [
     Call("POST", "/risk-rules", risk.create_rule, RuleView, status=201, body=RuleBody),
     Call("GET", "/risk-rules", risk.list_rules, list[RuleView]),
-    Call("GET", "/risk-rules/validate", exposure.validate_trade, ValidationView, types={"side": Side}),
+    Call("GET", "/risk-rules/validate", judging.validate_trade, ValidationView, types={"side": Side | None, "action": Side | None}),
+    Call("GET", "/risk-rules/verdicts", risk_relations.list_verdicts, list[VerdictView]),
     Call("GET", "/risk-rules/{rule_id}", risk.get_rule, RuleView),
     Call("PATCH", "/risk-rules/{rule_id}", risk.update_rule, RuleView, body=RuleChangesBody),
     Call("DELETE", "/risk-rules/{rule_id}", risk.delete_rule, status=204),
+]
+
+TRADING_SWITCH = [
+    Call("GET", "/trading-switch", switch.get_trading_switch, TradingSwitchView),
+    Call("PUT", "/trading-switch", switch.set_trading_switch, TradingSwitchView),
+    Call("GET", "/trading-switch/global", switch.get_global_switch, SwitchStandingView),
+    Call("PUT", "/trading-switch/global", switch.set_global_switch, SwitchStandingView),
+    Call("GET", "/trading-switch/changes", switch.list_switch_changes, list[SwitchChangeView]),
 ]
 
 CONVERSATIONS = [
@@ -302,6 +322,7 @@ CALLS = [
     *ORDERS,
     *POSITIONS,
     *RISK_RULES,
+    *TRADING_SWITCH,
     *PLANS,
     *USER_PLANS,
     *NOTIFICATIONS,

@@ -70,6 +70,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/positions/{position_id}": {"stop_loss": 40_000, "take_profit": 60_000},
     "POST /api/v1/risk-rules": RULE,
     "PATCH /api/v1/risk-rules/{rule_id}": {**RULE, "is_active": False},
+    "PUT /api/v1/trading-switch": {"state": "REDUCING", "reason": "Enough for today."},
+    "PUT /api/v1/trading-switch/global": {"state": "REDUCING", "reason": "Enough for today."},
     "POST /api/v1/plans": PLAN,
     "PUT /api/v1/plans/{plan_id}": PLAN,
     "POST /api/v1/user-plans": {"plan_id": "<plan>", "billing_cycle": "yearly", "auto_renew": True, "payment_method": CARD, "trial": False},
@@ -96,7 +98,14 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES: dict[str, dict[str, str]] = {
     "GET /api/v1/orders/preview": {"symbol": SYMBOL, "side": "buy", "quantity": "0.01", "user_wallet_id": "<wallet>"},
     "GET /api/v1/auth/verify-email": {"token": "<confirming_link>"},
-    "GET /api/v1/risk-rules/validate": {"symbol": SYMBOL, "side": "buy", "quantity": "0.01", "price": "50000", "wallet_id": "<wallet>"},
+    "GET /api/v1/risk-rules/validate": {
+        "symbol": SYMBOL,
+        "side": "buy",
+        "quantity": "0.01",
+        "price": "50000",
+        "wallet_id": "<wallet>",
+        "rule_id": "<rule>",
+    },
 }
 # Rows that Ada's things stand in the way of.
 ASKED_BY_CAROL = {"POST /api/v1/user-plans"}
