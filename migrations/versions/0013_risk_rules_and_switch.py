@@ -7,7 +7,7 @@ import domain.runtime.columns
 from migrations.permissions import add_permission
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
