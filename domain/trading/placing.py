@@ -37,6 +37,7 @@ from domain.trading.models import (
 from domain.trading.requests import OrderRequest, check_client_order_id, check_protection, check_shape, check_size
 from domain.trading.reservations import expected_price
 from domain.trading.sending import send
+from domain.wallets.connecting import check_connected
 from domain.wallets.ledger import lock_wallets_of
 from domain.wallets.models import Wallet
 
@@ -148,13 +149,15 @@ async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner
     """Return the order that this request would make, weighed against the wallet and the rules; stores and refuses nothing yet.
 
     Call it with the request's shape checked, under the lock of the owner's wallets. Raises what makes it impossible to weigh:
-    VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, NotFound, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE.
+    VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, NotFound, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE,
+    WALLET_NOT_CONNECTED.
     """
     instrument = find_instrument(request.symbol)
     quantity = trimmed(request.quantity)
     position = await _position(work, owner, request, instrument)
     wallet = await _wallet(work, owner, request, position)
-    venue = work.operation.use(Venues).of(wallet.definition_slug)
+    await check_connected(work, wallet)
+    venue = work.operation.use(Venues).of(wallet.venue_slug)
     check_supported(venue, request.order_type)
     book = position.book if position else request.flow_id or MANUAL_BOOK
     terms = request.terms

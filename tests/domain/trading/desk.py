@@ -35,6 +35,9 @@ from domain.wallets.models import EntryCause, LedgerEntry, Wallet
 from tests.builders import make_trader
 from tests.market_script import ScriptedSource
 
+# What comes in and goes out beside fills and their fees.
+NOT_TRADED = (EntryCause.DEPOSIT, EntryCause.ADJUSTMENT, EntryCause.SYNC)
+
 
 class PricedSource(ScriptedSource):
     """A scripted source with a price for each symbol that a test names."""
@@ -180,7 +183,7 @@ async def assert_books_agree(runtime: Runtime) -> None:
         for wallet in await work.session.scalars(select(Wallet)):
             assert await verify_ledger(work, wallet.id) == []
             expected: dict[str, Decimal] = defaultdict(Decimal)
-            deposits = select(LedgerEntry).where(LedgerEntry.wallet_id == wallet.id, LedgerEntry.cause == EntryCause.DEPOSIT)
+            deposits = select(LedgerEntry).where(LedgerEntry.wallet_id == wallet.id, LedgerEntry.cause.in_(NOT_TRADED))
             for entry in await work.session.scalars(deposits):
                 expected[entry.asset] += entry.amount
             held: dict[str, Decimal] = defaultdict(Decimal)
