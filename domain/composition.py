@@ -11,7 +11,7 @@ from domain.accounts.parts import AccountParts
 from domain.accounts.passwords import Passwords
 from domain.accounts.service import ON_ACCOUNT_CLOSED, ON_REGISTERED
 from domain.accounts.smtp import MailServer, SmtpMailer
-from domain.audit.recording import Watchers
+from domain.audit.recording import Watchers, audited, entry_of
 from domain.exchanges.ccxt_clients import Connection
 from domain.exchanges.ccxt_venue import CcxtVenue
 from domain.exchanges.venue import Venue, Venues
@@ -22,14 +22,17 @@ from domain.market.market import Market
 from domain.market.replay import ReplaySource, replay_window
 from domain.market.simulated import SimulatedSource
 from domain.market.source import MarketSource
+from domain.notifications.models import Webhook
 from domain.notifications.sender import WebhookSender
 from domain.notifications.telling import react_to_events
 from domain.runtime.addresses import AllowedTargets, parse_address
 from domain.runtime.database import Database
 from domain.runtime.encryption import KeyRing
 from domain.runtime.event_bus import EventBus, MemoryEventBus, RedisEventBus
+from domain.runtime.operation import Operation
 from domain.runtime.rate_limits import MemoryRateLimiter, RateLimiter, Unlimited
 from domain.runtime.redis_rate_limits import RedisRateLimiter
+from domain.runtime.rotation import Rotated, Sealed, rotate
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from domain.runtime.unit_of_work import UnitOfWork
@@ -40,6 +43,7 @@ from domain.trading.paper_venue import PaperVenue
 from domain.trading.wallets import uses_of
 from domain.wallets.connecting import address_of, credentials_of
 from domain.wallets.definitions import VenueTargets
+from domain.wallets.models import Credential
 from domain.wallets.rules import PAPER_VENUE, SANDBOX
 from domain.wallets.service import open_paper_wallet
 from domain.wallets.uses import USES_OF
@@ -58,6 +62,10 @@ ON_ACCOUNT_CLOSED.append(stop_flows_of)
 ON_POSITION_CLOSED.append(count_closed_position)
 ADMINISTRATORS.append(administrators)
 USES_OF.append(uses_of)
+
+
+# Everything that is kept encrypted: what `rotate_keys` seals anew.
+SEALED = (Sealed(Webhook, Webhook.secret), Sealed(Credential, Credential.secrets))
 
 
 async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
@@ -110,6 +118,16 @@ def provide_notifications(runtime: Runtime) -> None:
 def provide_security(runtime: Runtime) -> None:
     """Have the audit log watched for what people should be warned of."""
     runtime.lasting(Watchers).all.append(watch_entry)
+
+
+@audited("encryption_key.rotate")
+async def rotate_keys(operation: Operation) -> list[Rotated]:
+    """Seal all stored secrets anew with the first key of the ring, while servers go on; returns what was done in each table."""
+    done = [await rotate(operation.unrecorded(), place) for place in SEALED]
+    record = entry_of(operation)
+    record.about(operation.use(KeyRing).newest)
+    record.add(**{one.table: {"rotated": one.rotated, "unreadable": len(one.unreadable)} for one in done})
+    return done
 
 
 async def start(runtime: Runtime) -> None:
