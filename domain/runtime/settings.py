@@ -35,10 +35,11 @@ class Settings(BaseSettings):
     worker_threads: int = Field(16, ge=1, le=256, description="jobs that one worker process runs side by side")
     secret_key: SecretStr = Field(SecretStr(""), description="signs tokens, at least 32 bytes; development: generated once into VAR_DIR")
     encryption_keys: SecretStr = Field(
-        SecretStr(""), description="name:key, …: base64 keys of 32 bytes for stored secrets, the newest first; default: from SECRET_KEY"
+        SecretStr(""),
+        description="name:key, …: base64 keys of 32 bytes for stored secrets, the one that seals first; default: from SECRET_KEY",
     )
     earlier_secret_keys: SecretStr | None = Field(
-        None, description="comma list of the values that SECRET_KEY had before, so that verify-audit can check what they sealed"
+        None, description="comma list of the values that SECRET_KEY had before: what they sealed can still be read and checked"
     )
     admin_email: str | None = Field(None, description="with ADMIN_PASSWORD: the superuser made at first start")
     admin_password: SecretStr | None = Field(None, description="see ADMIN_EMAIL")
@@ -52,6 +53,9 @@ class Settings(BaseSettings):
     front_end_url: str = Field("", description="where /reset-password asks for a new password; default: the first of ALLOWED_ORIGINS")
     webhook_allow_private: str = Field(
         "", description="comma list of hosts, addresses and networks that webhooks may call although they are not public"
+    )
+    venue_allow_private: str = Field(
+        "", description="comma list of hosts, addresses and networks where exchanges may be reached although they are not public"
     )
     market_source: str = Field("simulated", description="simulated, or replay:<folder>")
     market_seed: int = Field(7, description="seed of the simulated market")

@@ -113,7 +113,7 @@ async def _prepare(work: UnitOfWork, order: Order, changes: OrderChanges, market
 async def _weigh(work: UnitOfWork, order: Order, market_price: Decimal) -> Venue:
     """Refuse the change under way where the wallet, the position or the rules forbid it; returns the order's venue."""
     wallet, instrument = await lock_wallet(work, order.wallet_id), find_instrument(order.symbol)
-    venue = work.operation.use(Venues).of(wallet.definition_slug)
+    venue = work.operation.use(Venues).of(wallet.venue_slug)
     before, wanted = Terms.of(order), Terms.wanted(order)
     if wanted.quantity < order.filled_quantity:
         raise DomainError(

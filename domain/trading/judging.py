@@ -60,11 +60,11 @@ class Validation:
 
 def limits_of_wallet(wallet: Wallet) -> list[WalletLimit]:
     """Return the limits that a wallet carries, as rules."""
-    limits: Mapping[str, Any] = getattr(wallet, "risk_limits", None) or {}
+    limits = {key: getattr(wallet.limits, key) for key in WALLET_LIMITS}
     return [
-        WalletLimit(wallet.id, f"{wallet.nickname}: {key}", kind, {"max_usd": limits[key]})
-        for key, kind in WALLET_LIMITS.items()
-        if limits.get(key) is not None
+        WalletLimit(wallet.id, f"{wallet.nickname}: {key}", WALLET_LIMITS[key], {"max_usd": limit})
+        for key, limit in limits.items()
+        if limit is not None
     ]
 
 

@@ -40,6 +40,7 @@ from domain.trading.models import (
 from domain.trading.requests import OrderRequest, check_client_order_id, check_protection, check_shape, check_size
 from domain.trading.reservations import expected_price
 from domain.trading.sending import send
+from domain.wallets.connecting import check_connected
 from domain.wallets.ledger import lock_wallets_of
 from domain.wallets.models import Wallet
 
@@ -156,13 +157,15 @@ async def draft_order(
 
     Call it with the request's shape checked, under the lock of the owner's wallets; only with `keep`, in a writing transaction, is what
     equity was measured at remembered. Raises what makes it impossible to weigh:
-    VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, NotFound, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE.
+    VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, NotFound, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE,
+    WALLET_NOT_CONNECTED.
     """
     instrument = find_instrument(request.symbol)
     quantity = trimmed(request.quantity)
     position = await _position(work, owner, request, instrument)
     wallet = await _wallet(work, owner, request, position)
-    venue = work.operation.use(Venues).of(wallet.definition_slug)
+    await check_connected(work, wallet)
+    venue = work.operation.use(Venues).of(wallet.venue_slug)
     check_supported(venue, request.order_type)
     book = position.book if position else request.flow_id or MANUAL_BOOK
     terms = request.terms
@@ -193,7 +196,7 @@ async def draft_order(
         flow_id=request.flow_id,
         execution_id=request.execution_id,
         position_id=position.id if position else None,
-        attached_stop_loss=request.stop_loss,
+        attached_stop_loss=_stop_loss(request, instrument, wallet, tick.price),
         attached_take_profit=request.take_profit,
         reasoning=request.reasoning,
         confidence=request.confidence,
@@ -206,7 +209,7 @@ async def draft_order(
     # What is left of a position must be closable, however small, large or crooked.
     if not request.reduce_only:
         check_size(instrument, quantity, price)
-    check_protection(request.side.sign, price, request.stop_loss, request.take_profit)
+    check_protection(request.side.sign, price, order.attached_stop_loss, request.take_profit)
     standings = await standings_of(work, wallet, tick.price, instrument.symbol)
     standing = standings[instrument.symbol]
     trade, exposure = exposure_of(standing, book, request.side, quantity)
@@ -244,6 +247,16 @@ def check_supported(venue: Venue, order_type: OrderType) -> None:
         order_type=order_type.value,
         supported=taken,
     )
+
+
+def _stop_loss(request: OrderRequest, instrument: Instrument, wallet: Wallet, market_price: Decimal) -> Decimal | None:
+    rate = wallet.limits.stop_loss_default_percent
+    if request.stop_loss is not None or request.reduce_only or rate is None:
+        return request.stop_loss
+    entry = request.terms["stop_price"] or request.terms["price"] or market_price
+    # Away from the price, so that it does not fall onto it.
+    away = instrument.tick if entry == 0 else abs(entry) * rate
+    return instrument.round_price(entry - request.side.sign * away, "floor" if request.side is Side.BUY else "ceiling")
 
 
 def _expiry(request: OrderRequest, instrument: Instrument, now: datetime) -> datetime | None:

@@ -84,7 +84,7 @@ async def take_turn(operation: Operation, order_id: str, prepare: Preparation) -
     while True:
         async with operation.unit_of_work() as work:
             order, wallet = await lock_order(work, order_id)
-            venue = operation.use(Venues).of(wallet.definition_slug)
+            venue = operation.use(Venues).of(wallet.venue_slug)
             busy = order.attempt_until is not None and order.attempt_until > work.now
             if order.status in TERMINAL or (busy and waited >= venue.call_seconds):
                 return Turn(order, venue, is_mine=False)

@@ -31,10 +31,13 @@ from domain.runtime.runtime import Runtime
 from domain.trading.models import Fill, Order, Position, PositionStatus
 from domain.trading.paper_venue import PaperVenue
 from domain.trading.requests import OrderRequest
-from domain.wallets.ledger import Entry, balances_of, post, verify_ledger
+from domain.wallets.ledger import Entry, balances_of, lock_wallet, post, verify_ledger
 from domain.wallets.models import EntryCause, LedgerEntry, Wallet
 from tests.builders import make_trader
 from tests.market_script import ScriptedSource
+
+# What comes in and goes out beside fills and their fees.
+NOT_TRADED = (EntryCause.DEPOSIT, EntryCause.ADJUSTMENT, EntryCause.SYNC)
 
 
 class PricedSource(ScriptedSource):
@@ -152,6 +155,10 @@ class Desk:
         async with self.system.unit_of_work() as work:
             await post(work, await self.row(Wallet), Entry(asset, Decimal(amount), EntryCause.DEPOSIT))
 
+    async def limit_wallet(self, **limits: str) -> None:
+        async with self.system.unit_of_work() as work:
+            (await lock_wallet(work, (await self.row(Wallet)).id)).risk_limits = limits
+
     async def open_position(self) -> Position:
         (position,) = [position for position in await self.rows(Position) if position.status is PositionStatus.OPEN]
         return position
@@ -185,7 +192,7 @@ async def assert_books_agree(runtime: Runtime) -> None:
         for wallet in await work.session.scalars(select(Wallet)):
             assert await verify_ledger(work, wallet.id) == []
             expected: dict[str, Decimal] = defaultdict(Decimal)
-            deposits = select(LedgerEntry).where(LedgerEntry.wallet_id == wallet.id, LedgerEntry.cause == EntryCause.DEPOSIT)
+            deposits = select(LedgerEntry).where(LedgerEntry.wallet_id == wallet.id, LedgerEntry.cause.in_(NOT_TRADED))
             for entry in await work.session.scalars(deposits):
                 expected[entry.asset] += entry.amount
             held: dict[str, Decimal] = defaultdict(Decimal)

@@ -1,7 +1,6 @@
 """Losses are watched between trades: a broken rule moves the switch to REDUCING, once, and tells its owner."""
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -129,8 +128,8 @@ async def test_a_warning_and_a_stricter_switch_stay(desk: Desk) -> None:
     assert await state_of(desk) is HALTED
 
 
-async def test_a_wallets_own_daily_limit_is_watched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Wallet, "risk_limits", {"daily_loss_limit": Decimal(50)}, raising=False)
+async def test_a_wallets_own_daily_limit_is_watched(desk: Desk) -> None:
+    await desk.limit_wallet(daily_loss_limit="50")
     desk.without_costs()
     await place_order(desk.operation, buy(quantity="0.1"))
     assert await at(desk, "49490") == [desk.ada.id]

@@ -211,9 +211,8 @@ async def test_a_refusal_is_on_record_with_its_numbers_and_belongs_to_its_owner(
         assert (await list_verdicts(work, rule_id=verdict.rule_id)).total == 0
 
 
-async def test_a_wallets_own_limits_bite_as_its_rules(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = {"max_position_size_usd": Decimal(600), "daily_loss_limit": Decimal(5), "stop_loss_default_percent": Decimal("0.02")}
-    monkeypatch.setattr(Wallet, "risk_limits", limits, raising=False)
+async def test_a_wallets_own_limits_bite_as_its_rules(desk: Desk) -> None:
+    await desk.limit_wallet(max_position_size_usd="600", daily_loss_limit="5", stop_loss_default_percent="0.1")
     wallet = await desk.row(Wallet)
     assert (await refused(desk, buy(quantity="0.02")))["rule_id"] == wallet.id
     order = await place_order(desk.operation, buy(quantity="0.01"))
@@ -222,7 +221,8 @@ async def test_a_wallets_own_limits_bite_as_its_rules(desk: Desk, monkeypatch: p
     async with desk.operation.reading() as work:
         of_order = (await list_verdicts(work, order_id=order.id)).items
     assert {verdict.rule_type for verdict in of_order} == {RuleType.MAX_POSITION_SIZE, RuleType.MAX_DAILY_LOSS}
-    monkeypatch.setattr(Wallet, "risk_limits", dict.fromkeys(limits), raising=False)
+    assert (await desk.open_position()).stop_loss == Decimal(45_000)
+    await desk.limit_wallet()
     await place_order(desk.operation, buy(quantity="0.02"))
 
 
