@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.exchanges.ccxt_errors import names_of
-from domain.exchanges.venue import TimeInForce
+from domain.exchanges.venue import TimeInForce, VenueUnavailable
 
 LookUp = Callable[[Any, str, str], Awaitable[dict[str, Any] | None]]
+TradesSince = Callable[[Any, str, int], Awaitable[list[dict[str, Any]]]]
 TradesOf = Callable[[Any, dict[str, Any], str], Awaitable[list[dict[str, Any]]]]
 
 # The most that binance gives at once; it is more than one order of ours can have in practice.
 MAX_TRADES = 1000
+# What kraken gives at once.
+PAGE_OF_TRADES = 50
 
 
 async def look_up_by_client_id(client: Any, client_id: str, symbol: str) -> dict[str, Any] | None:
@@ -51,12 +54,43 @@ async def trades_named_by_order(client: Any, order: dict[str, Any], symbol: str)
     return [trade for trade in trades if trade["order"] == order["id"]]
 
 
+async def trades_forward(client: Any, symbol: str, since: int) -> list[dict[str, Any]]:
+    """Ask for the account's trades since a moment, in milliseconds, page by page from the oldest on."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    while True:
+        page = await client.fetch_my_trades(symbol, since, MAX_TRADES)
+        fresh = {(trade["order"], trade["id"]): trade for trade in page}
+        is_news = not fresh.keys() <= found.keys()
+        found |= fresh
+        # Exchanges whose pages are smaller than what was asked for are asked until nothing new comes.
+        if not page or not is_news:
+            return list(found.values())
+        latest = max(trade["timestamp"] for trade in page)
+        if latest == since and len(page) >= MAX_TRADES:
+            raise VenueUnavailable("More trades were made in one millisecond than the exchange lists")
+        since = latest
+
+
+async def trades_backward(client: Any, symbol: str, since: int) -> list[dict[str, Any]]:
+    """Ask for the trades of all markets since a moment, page by page from the newest on; those of others are there too."""
+    found: dict[str, dict[str, Any]] = {}
+    offset = 0
+    while True:
+        # Trades made meanwhile push older ones to the next page, where they are seen again: none is missed.
+        page = await client.fetch_my_trades(None, since, None, {"ofs": offset})
+        found |= {trade["id"]: trade for trade in page}
+        if len(page) < PAGE_OF_TRADES:
+            return list(found.values())
+        offset += len(page)
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How one exchange is spoken to. `limits_by_address`: too many requests of one account close the door for all of them."""
 
     look_up: LookUp = look_up_by_client_id
     trades_of: TradesOf = trades_by_order_id
+    trades_since: TradesSince = trades_forward
     amends: bool = False
     limits_by_address: bool = False
     times_in_force: frozenset[TimeInForce] = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
@@ -80,6 +114,7 @@ _DIALECTS = {
     "kraken": Dialect(
         look_up=look_up_in_lists,
         trades_of=trades_named_by_order,
+        trades_since=trades_backward,
         amends=True,
         times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC}),
         # Its trades do not name the currency of their fee: asked for, it is always the quote.

@@ -15,6 +15,7 @@ from domain.exchanges.venue import (
     VenueRejected,
     VenueReport,
     VenueStatus,
+    VenueTrade,
     VenueUnavailable,
 )
 from domain.kernel.money import trimmed
@@ -52,24 +53,33 @@ def report_of(order: Mapping[str, Any], fills: tuple[VenueFill, ...]) -> VenueRe
 
 
 def fills_in(trades: Sequence[Mapping[str, Any]], market: Mapping[str, Any]) -> tuple[VenueFill, ...]:
-    """Return the trades of one order, each once, oldest first.
-
-    A trade is named by market, order and trade: exchanges number trades by market, and both sides of a trade, which may both be ours,
-    have the same number.
-    """
-    fills: dict[str, VenueFill] = {}
-    for trade in trades:
-        fee = trade.get("fee") or {}
-        fill = VenueFill(
-            trade_id=f"{market['id']}:{trade['order']}:{trade['id']}",
-            quantity=_required(trade["amount"]),
-            price=_required(trade["price"]),
-            fee=_number(fee.get("cost")) or Decimal(0),
-            fee_currency=fee.get("currency") or market["quote"],
-            executed_at=datetime.fromtimestamp(trade["timestamp"] / 1000, UTC),
-        )
-        fills[fill.trade_id] = fill
+    """Return the trades of one order, each once, oldest first."""
+    fills = {fill.trade_id: fill for fill in (_fill_in(trade, market) for trade in trades)}
     return tuple(sorted(fills.values(), key=lambda fill: (fill.executed_at, fill.trade_id)))
+
+
+def trades_in(trades: Sequence[Mapping[str, Any]], market: Mapping[str, Any], since: datetime) -> tuple[VenueTrade, ...]:
+    """Return the trades of one market from a moment on, each once, oldest first, with the names that `fills_in` gives them."""
+    found = {}
+    for trade in trades:
+        fill = _fill_in(trade, market)
+        if trade["symbol"] == market["symbol"] and fill.executed_at >= since:
+            found[fill.trade_id] = VenueTrade(str(trade["order"]), None, market["symbol"], Side(trade["side"]), fill)
+    return tuple(sorted(found.values(), key=lambda trade: (trade.fill.executed_at, trade.fill.trade_id)))
+
+
+def _fill_in(trade: Mapping[str, Any], market: Mapping[str, Any]) -> VenueFill:
+    # Named by market, order and trade: exchanges number trades by market, and both sides of a trade, which may both be ours, have
+    # the same number.
+    fee = trade.get("fee") or {}
+    return VenueFill(
+        trade_id=f"{market['id']}:{trade['order']}:{trade['id']}",
+        quantity=_required(trade["amount"]),
+        price=_required(trade["price"]),
+        fee=_number(fee.get("cost")) or Decimal(0),
+        fee_currency=fee.get("currency") or market["quote"],
+        executed_at=datetime.fromtimestamp(trade["timestamp"] / 1000, UTC),
+    )
 
 
 def open_order_in(order: Mapping[str, Any]) -> VenueOpenOrder:

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from domain.exchanges.ccxt_clients import NOBODY, CcxtClients, Connection, CredentialsOf, load_ccxt
 from domain.exchanges.ccxt_dialects import dialect_of
 from domain.exchanges.ccxt_errors import is_duplicate
-from domain.exchanges.ccxt_shapes import balances_in, fills_in, open_order_in, report_of, rules_in
+from domain.exchanges.ccxt_shapes import balances_in, fills_in, open_order_in, report_of, rules_in, trades_in
 from domain.exchanges.venue import (
     Ability,
     Estimate,
@@ -29,6 +29,7 @@ from domain.exchanges.venue import (
     VenueRejected,
     VenueReport,
     VenueStatus,
+    VenueTrade,
     VenueUnavailable,
 )
 from domain.kernel.clock import Clock
@@ -148,6 +149,16 @@ class CcxtVenue:
         async with self._in_time():
             orders = await self._clients.ask(account, lambda client: client.fetch_open_orders(symbol))
             return tuple(open_order_in(order) for order in orders)
+
+    async def trades(self, account: str, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        async def ask(client: Any) -> tuple[VenueTrade, ...]:
+            if symbol not in client.markets:
+                raise VenueRejected(f"{self.name} does not trade {symbol}", Refusal.UNKNOWN_SYMBOL)
+            told = await self._dialect.trades_since(client, symbol, int(since.timestamp() * 1000))
+            return trades_in(told, client.market(symbol), since)
+
+        async with self._in_time():
+            return await self._clients.ask(account, ask)
 
     async def balances(self, account: str) -> tuple[VenueBalance, ...]:
         async with self._in_time():

@@ -133,6 +133,20 @@ class VenueOpenOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class VenueTrade:
+    """A trade of an account, whoever ordered it; `fill` has the name that reports of the order give it.
+
+    `client_id` is what the venue calls `known_as`, None where its trades do not say.
+    """
+
+    venue_order_id: str
+    client_id: str | None
+    symbol: str
+    side: Side
+    fill: VenueFill
+
+
+@dataclass(frozen=True, slots=True)
 class VenueBalance:
     """What an account holds of one currency: `free` can be spent, `locked` is held by open orders."""
 
@@ -172,6 +186,7 @@ class Ability(StrEnum):
     CANCEL = "cancel"
     OPEN_ORDERS = "open_orders"
     RULES = "rules"
+    TRADES = "trades"
 
 
 class Refusal(StrEnum):
@@ -294,6 +309,13 @@ class Venue(Protocol):
 
     async def open_orders(self, account: str, symbol: str | None = None) -> tuple[VenueOpenOrder, ...]:
         """Return the resting orders of an account, also those that somebody placed there by other means."""
+        ...
+
+    async def trades(self, account: str, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        """Return all trades of an account from a moment on, oldest first, also those of orders that somebody placed by other means.
+
+        Moments are the venue's. Raises VenueRejected with UNKNOWN_SYMBOL for what it does not trade.
+        """
         ...
 
     async def balances(self, account: str) -> tuple[VenueBalance, ...]:

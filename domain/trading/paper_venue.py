@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal, localcontext
 
 from sqlalchemy import Select, select
@@ -22,6 +23,7 @@ from domain.exchanges.venue import (
     VenueOrder,
     VenueRejected,
     VenueReport,
+    VenueTrade,
     VenueUnavailable,
 )
 from domain.kernel.clock import Clock
@@ -157,6 +159,9 @@ class PaperVenue:
         async with self._database.reading() as session:
             rows = (await session.scalars(live.order_by(PaperOrder.id))).all()
         return tuple(VenueOpenOrder(row.id, row.client_order_id, row.symbol, row.side, row.quantity, row.filled, row.price) for row in rows)
+
+    async def trades(self, account: str, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        raise VenueRejected("On the paper venue nobody trades but through us", Refusal.NOT_SUPPORTED)
 
     async def balances(self, account: str) -> tuple[VenueBalance, ...]:
         raise VenueRejected("The paper venue keeps no accounts: our ledger is the only one", Refusal.NOT_SUPPORTED)

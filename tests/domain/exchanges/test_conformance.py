@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 
 import pytest
 
@@ -34,6 +36,7 @@ from tests.domain.exchanges.conformance import (
     needs,
     needs_limits,
 )
+from tests.domain.exchanges.wire.binance import BinanceServer
 from tests.domain.exchanges.wire.guard import stay_on_loopback
 
 
@@ -314,6 +317,7 @@ async def test_a_venue_says_what_it_is_not_able_to_do(stand: Stand) -> None:
         Ability.CANCEL: lambda: stand.venue.cancel(ACCOUNT, "a", BTC),
         Ability.OPEN_ORDERS: lambda: stand.venue.open_orders(ACCOUNT),
         Ability.RULES: lambda: stand.venue.rules(BTC),
+        Ability.TRADES: lambda: stand.venue.trades(ACCOUNT, BTC, datetime.now(UTC)),
     }
     refused = set()
     for ability, call in calls.items():
@@ -338,3 +342,43 @@ async def test_only_a_sale_can_reduce_on_a_spot_market(stand: Stand) -> None:
     stand.price("50000")
     report = await stand.venue.place(market("a", "0.1", Side.SELL, reduce_only=True))
     assert (report.status, filled(report)) == (VenueStatus.FILLED, Decimal("0.1"))
+
+
+async def test_trades_have_the_names_that_reports_give_them(stand: Stand) -> None:
+    needs(stand, Ability.TRADES)
+    stand.price("50000", "0.03", "0.02", "1")
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    bought = await stand.venue.place(market("a"))
+    sold = await stand.venue.place(market("b", "0.05", Side.SELL))
+    told = await stand.venue.trades(ACCOUNT, BTC, since)
+    assert {trade.fill for trade in told} == {*bought.fills, *sold.fills} and len(told) == len(bought.fills) + len(sold.fills)
+    assert [trade.fill.executed_at for trade in told] == sorted(trade.fill.executed_at for trade in told)
+    assert {(trade.venue_order_id, trade.side, trade.symbol) for trade in told} == {
+        (bought.venue_order_id, Side.BUY, BTC),
+        (sold.venue_order_id, Side.SELL, BTC),
+    }
+    assert await stand.venue.trades(ACCOUNT, BTC, datetime.now(UTC) + timedelta(minutes=1)) == ()
+
+
+async def test_no_trade_is_missed_however_many_there_are(stand: Stand) -> None:
+    needs(stand, Ability.TRADES)
+    assert isinstance(stand, CcxtStand)
+    stand.price("50000")
+    began = stand.floor.now()
+    moments = count(1)
+    stand.floor.now = lambda: began + next(moments) / 10
+    if isinstance(stand.server, BinanceServer):
+        stand.server.page = 50
+    for number in range(120):
+        stand.floor.trade_outside("buy" if number % 2 else "sell", "0.001")
+    told = await stand.venue.trades(ACCOUNT, BTC, datetime.fromtimestamp(began - 1, UTC))
+    assert len({trade.fill.trade_id for trade in told}) == len(told) == 120
+    half = told[60].fill.executed_at
+    assert await stand.venue.trades(ACCOUNT, BTC, half) == told[60:]
+
+
+async def test_trades_of_what_is_not_traded_are_refused(stand: Stand) -> None:
+    with pytest.raises(VenueRejected) as refused:
+        await stand.venue.trades(ACCOUNT, "POWER/EUR", datetime.now(UTC))
+    can = Ability.TRADES in stand.venue.abilities
+    assert refused.value.reason is (Refusal.UNKNOWN_SYMBOL if can else Refusal.NOT_SUPPORTED)

@@ -21,6 +21,7 @@ from domain.exchanges.venue import (
     VenueOrder,
     VenueReport,
     Venues,
+    VenueTrade,
 )
 from domain.kernel.clock import ManualClock
 from domain.kernel.permissions import Caller
@@ -99,6 +100,9 @@ class CrashingVenue:
 
     async def open_orders(self, account: str, symbol: str | None = None) -> tuple[VenueOpenOrder, ...]:
         return await self._venue.open_orders(account, symbol)
+
+    async def trades(self, account: str, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        return await self._venue.trades(account, symbol, since)
 
     async def balances(self, account: str) -> tuple[VenueBalance, ...]:
         return await self._venue.balances(account)

@@ -36,6 +36,7 @@ class Wrong(Exception):
 
 class BinanceServer(WireServer):
     key = KEY
+    page = 1000
 
     def name_of(self, asked: Asked) -> str:
         return _NAMES.get((asked.method, asked.path.removeprefix("/api/v3/")), "unknown")
@@ -142,7 +143,9 @@ class BinanceServer(WireServer):
             }
             for trade in self.floor.trades()
             if str(trade.order.number) == asks.get("orderId", str(trade.order.number))
+            if trade.at * 1000 >= int(asks.get("startTime", 0))
         ]
+        trades = trades[: min(int(asks.get("limit", 500)), self.page)]
         return trades * 2 if self.doubles_trades else trades
 
     def _balance(self, asks: dict[str, str]) -> Any:

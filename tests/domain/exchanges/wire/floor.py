@@ -1,7 +1,7 @@
 """The trading floor behind both servers: one account, one market, its own matching, nothing of ours."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ class FloorTrade:
     fee: Decimal
     fee_currency: str
     is_maker: bool
-    at: float = field(default_factory=time.time)
+    at: float
 
     @property
     def value(self) -> Decimal:
@@ -37,9 +37,9 @@ class FloorOrder:
     quantity: Decimal
     price: Decimal
     time_in_force: str
+    at: float
     status: str = "open"
     trades: list[FloorTrade] = field(default_factory=list)
-    at: float = field(default_factory=time.time)
 
     @property
     def filled(self) -> Decimal:
@@ -64,6 +64,7 @@ class Floor:
     fee_rate: Decimal = Decimal("0.001")
     fee_currency: str = QUOTE
     fee_price: Decimal = Decimal(1)
+    now: Callable[[], float] = time.time
     orders: list[FloorOrder] = field(default_factory=list)
 
     def offer(self, *asks: tuple[str, str]) -> None:
@@ -87,7 +88,7 @@ class Floor:
         # As at both exchanges, ids are compared with those of open orders only.
         if client_id and any(order.client_id == client_id for order in self.open_orders()):
             raise Refused("duplicate")
-        order = FloorOrder(len(self.orders) + 1, client_id, side, kind, quantity, price, time_in_force)
+        order = FloorOrder(len(self.orders) + 1, client_id, side, kind, quantity, price, time_in_force, self.now())
         reach = sum((taken for _, taken in self._reach(order)), Decimal(0))
         cost = sum((level * taken for level, taken in self._reach(order)), Decimal(0)) + (quantity - reach) * price
         currency, needed = (QUOTE, cost) if side == "buy" else (BASE, quantity)
@@ -119,6 +120,10 @@ class Floor:
         order = order or self.open_orders()[-1]
         self._trade(order, order.price, Decimal(quantity), is_maker=True)
 
+    def trade_outside(self, side: str, quantity: str, client_id: str = "") -> FloorOrder:
+        """The account's owner trades at the market, by other means than ours."""
+        return self.place(side, "market", Decimal(quantity), Decimal(0), "GTC", client_id)
+
     def _reach(self, order: FloorOrder) -> Iterator[tuple[Decimal, Decimal]]:
         left = order.rest
         for level, there in self.asks if order.side == "buy" else self.bids:
@@ -136,7 +141,8 @@ class Floor:
 
     def _trade(self, order: FloorOrder, price: Decimal, quantity: Decimal, *, is_maker: bool) -> None:
         number = 28_400 + len(self.trades())
-        trade = FloorTrade(number, order, price, quantity, price * quantity * self.fee_rate / self.fee_price, self.fee_currency, is_maker)
+        fee = price * quantity * self.fee_rate / self.fee_price
+        trade = FloorTrade(number, order, price, quantity, fee, self.fee_currency, is_maker, self.now())
         order.trades.append(trade)
         sign = 1 if order.side == "buy" else -1
         self.balances[BASE] += sign * quantity

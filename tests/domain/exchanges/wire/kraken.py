@@ -128,8 +128,9 @@ class KrakenServer(WireServer):
         return {_trade_id(trade): _trade(trade) for trade in self.floor.trades() if _trade_id(trade) in ids}
 
     def _history(self, asks: dict[str, str]) -> Any:
-        trades = {_trade_id(trade): _trade(trade) for trade in self.floor.trades()}
-        return {"trades": trades, "count": len(trades)}
+        since, offset = float(asks.get("start", 0)), int(asks.get("ofs", 0))
+        made = [trade for trade in reversed(self.floor.trades()) if trade.at > since]
+        return {"trades": {_trade_id(trade): _trade(trade) for trade in made[offset : offset + 50]}, "count": len(made)}
 
     def _balance(self, asks: dict[str, str]) -> Any:
         return {
