@@ -90,6 +90,7 @@ graphql_enum(
         "STOP_LOSS": "The stop of a position was reached.",
         "TAKE_PROFIT": "The target of a position was reached.",
         "MANUAL_CLOSE": "A person closed a position.",
+        "EXTERNAL": "Made outside, at the venue itself.",
     },
 )
 ItsPosition = Annotated["Position", strawberry.lazy("schema.positions")] | None

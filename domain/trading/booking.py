@@ -5,7 +5,7 @@ from decimal import Decimal, localcontext
 
 from sqlalchemy import func, select, update
 
-from domain.exchanges.venue import OrderType, TimeInForce, VenueFill, VenueReport, VenueStatus
+from domain.exchanges.venue import OrderType, Side, TimeInForce, VenueFill, VenueReport, VenueStatus
 from domain.kernel.errors import NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.money import EXACT, MAX_SCALE, percent_of, trimmed
@@ -15,7 +15,7 @@ from domain.trading.amendments import adopt
 from domain.trading.events import order_updated, position_updated
 from domain.trading.machine import ORDER_MACHINE, TERMINAL, OrderTrigger
 from domain.trading.models import CancelReason, Fill, Order, OrderPurpose, OrderStatus, OrderTransition, Position, PositionStatus
-from domain.trading.positions import Holding, Trade, after_trade
+from domain.trading.positions import Holding, PositionSide, Trade, after_trade
 from domain.wallets.ledger import Entry, lock_wallet, post
 from domain.wallets.models import EntryCause, Wallet
 
@@ -26,6 +26,7 @@ PositionHook = Callable[[UnitOfWork, Position], Awaitable[None]]
 # Run in the transaction that closes a position, for those who count on it: flows keep their statistics this way.
 ON_POSITION_CLOSED: list[PositionHook] = []
 
+WAS_THERE = "Held at the venue before; it entered the books when it was sold"
 NO_RATES: Mapping[str, Decimal] = {}
 # Changes whose reason people want to read with the status.
 _TELLING = frozenset(
@@ -69,7 +70,7 @@ async def record_report(
         if change is not None and ORDER_MACHINE.allows(order.status, OrderTrigger.AMEND):
             await change_status(work, order, OrderTrigger.AMEND, change)
     for fill in fresh:
-        await _book(work, wallet, order, fill, rates)
+        await book_fill(work, wallet, order, fill, rates)
     trigger, reason = _what_happened(order, report)
     if ORDER_MACHINE.allows(order.status, trigger) and (fresh or ORDER_MACHINE.after(order.status, trigger) is not order.status):
         if trigger in (OrderTrigger.CANCEL, OrderTrigger.EXPIRE):
@@ -171,7 +172,8 @@ def _cancel_reason(order: Order, report: VenueReport) -> CancelReason:
     return CancelReason.NO_LIQUIDITY if order.order_type is OrderType.MARKET else CancelReason.SYSTEM
 
 
-async def _book(work: UnitOfWork, wallet: Wallet, order: Order, report: VenueFill, rates: Mapping[str, Decimal]) -> None:
+async def book_fill(work: UnitOfWork, wallet: Wallet, order: Order, report: VenueFill, rates: Mapping[str, Decimal]) -> None:
+    """Book one trade on its order, in the ledger and on the position, under the wallet's lock; the caller knows that it is new."""
     instrument = find_instrument(order.symbol)
     fill = Fill(
         id=new_id("fill"),
@@ -203,7 +205,7 @@ async def _book(work: UnitOfWork, wallet: Wallet, order: Order, report: VenueFil
         Entry(instrument.quote, -order.side.sign * value, cause, **of),
         Entry(report.fee_currency, -report.fee, EntryCause.FEE, **of),
     )
-    fill.position_id = await _move_position(work, order, instrument, report, rates)
+    fill.position_id = await _move_position(work, wallet, order, instrument, report, rates)
     order.position_id = fill.position_id
     work.session.add(fill)
 
@@ -228,7 +230,7 @@ def _trade_of(order: Order, instrument: Instrument, fill: VenueFill, rates: Mapp
 
 
 async def _move_position(
-    work: UnitOfWork, order: Order, instrument: Instrument, fill: VenueFill, rates: Mapping[str, Decimal]
+    work: UnitOfWork, wallet: Wallet, order: Order, instrument: Instrument, fill: VenueFill, rates: Mapping[str, Decimal]
 ) -> str:  # fmt: skip
     query = select(Position).where(
         Position.wallet_id == order.wallet_id,
@@ -238,6 +240,8 @@ async def _move_position(
     )
     position = (await work.session.scalars(query.execution_options(populate_existing=True))).one_or_none()
     trade = _trade_of(order, instrument, fill, rates)
+    if not wallet.is_paper and order.side is Side.SELL and (position is None or position.side is PositionSide.LONG):
+        position = await _with_what_was_there(work, order, position, trade, instrument)
     kept, opened = after_trade(holding_of(position) if position else None, trade, instrument.contract_size)
     if position is not None and kept is not None:
         await _keep(work, order, position, kept, fill.price)
@@ -245,6 +249,27 @@ async def _move_position(
         assert position is not None
         return position.id
     return _open(work, order, instrument, opened, fill.price).id
+
+
+async def _with_what_was_there(
+    work: UnitOfWork, order: Order, position: Position | None, sale: Trade, instrument: Instrument
+) -> Position | None:  # fmt: skip
+    # Nothing is sold short on a spot market: what is sold beyond the position was in the account before, and what it had cost nobody
+    # knows. It enters the books at the price at which it leaves, so that the sale wins and loses nothing but its fee.
+    with localcontext(EXACT):
+        missing = sale.quantity - (position.quantity if position is not None else ZERO)
+    if missing <= 0:
+        return position
+    there = Trade(Side.BUY, missing, sale.price, ZERO)
+    grown, opened = after_trade(holding_of(position) if position else None, there, instrument.contract_size)
+    if position is not None and grown is not None:
+        await _keep(work, order, position, grown, sale.price)
+        return position
+    assert opened is not None
+    position = _open(work, order, instrument, opened, sale.price)
+    position.reasoning = WAS_THERE
+    await work.session.flush()
+    return position
 
 
 async def _keep(work: UnitOfWork, order: Order, position: Position, holding: Holding, price: Decimal) -> None:

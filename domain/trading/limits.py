@@ -6,7 +6,7 @@ from domain.plans.limits import limits_of
 from domain.plans.rules import LimitedResource
 from domain.risk.rules import Exposure, Trade
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading.models import Order
+from domain.trading.models import Order, OrderPurpose
 
 
 async def check_plan(work: UnitOfWork, user_id: str, trade: Trade, exposure: Exposure) -> None:
@@ -23,4 +23,5 @@ async def check_plan(work: UnitOfWork, user_id: str, trade: Trade, exposure: Exp
     if limits.limits(LimitedResource.TRADES_PER_DAY):
         midnight = work.now.replace(hour=0, minute=0, second=0, microsecond=0)
         today = select(func.count()).where(Order.user_id == user_id, Order.created_at >= midnight, Order.reduce_only.is_(False))
+        today = today.where(Order.purpose != OrderPurpose.EXTERNAL)
         limits.check(LimitedResource.TRADES_PER_DAY, (await work.session.scalar(today) or 0) + 1)

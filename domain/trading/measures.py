@@ -15,7 +15,7 @@ from domain.runtime.database import upsert
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.exposure import Standing, reach_of
 from domain.trading.machine import ACTIVE
-from domain.trading.models import Order, Position, PositionStatus
+from domain.trading.models import Order, OrderPurpose, Position, PositionStatus
 from domain.wallets.models import Balance, EntryCause, LedgerEntry, Wallet
 
 ZERO = Decimal(0)
@@ -157,7 +157,9 @@ async def _count_orders(work: UnitOfWork, user_id: str, kinds: set[RuleType], ru
     if not terms:
         return _Counts()
     counted = select(*(func.count(case((term, 1))) for term in terms))
-    row = (await work.session.execute(counted.where(Order.user_id == user_id, Order.reduce_only.is_(False), or_(*terms)))).one()
+    # What was made outside at the venue, no rule here could have kept from being made.
+    ours = counted.where(Order.user_id == user_id, Order.reduce_only.is_(False), Order.purpose != OrderPurpose.EXTERNAL)
+    row = (await work.session.execute(ours.where(or_(*terms)))).one()
     return _Counts(row[-1] if daily else None, dict(zip(windows, row, strict=False)))
 
 

@@ -23,7 +23,7 @@ class PositionStatus(StrEnum):
 
 
 class OrderPurpose(StrEnum):
-    """Why an order exists; an exit's purpose becomes the position's exit reason."""
+    """Why an order exists; an exit's purpose becomes the position's exit reason. `external` was made outside, at the venue."""
 
     MANUAL = "manual"
     ENTRY = "entry"
@@ -31,6 +31,7 @@ class OrderPurpose(StrEnum):
     STOP_LOSS = "stop_loss"
     TAKE_PROFIT = "take_profit"
     MANUAL_CLOSE = "manual_close"
+    EXTERNAL = "external"
 
 
 class CancelReason(StrEnum):

@@ -1,7 +1,7 @@
 """Hands written orders to their venue, each at most once, and finds out what became of those whose answer was lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, localcontext
@@ -68,10 +68,16 @@ async def send(operation: Operation, order_id: str) -> Order:
 async def record(operation: Operation, order: Order, report: VenueReport, *, amended: bool = False) -> Order:
     """Book a venue's report; prices of currencies in which foreign fees were charged are asked for before."""
     instrument = find_instrument(order.symbol)
-    rates = {currency: await _rate(operation, currency, instrument) for currency in foreign_fees(report, instrument)}
-    known = {currency: rate for currency, rate in rates.items() if rate is not None}
+    rates = await rates_of(operation, foreign_fees(report, instrument), instrument)
     async with operation.unit_of_work() as work:
-        return await record_report(work, order.id, report, amended=amended, rates=known)
+        return await record_report(work, order.id, report, amended=amended, rates=rates)
+
+
+async def rates_of(operation: Operation, currencies: Collection[str], instrument: Instrument) -> dict[str, Decimal]:
+    """Return what currencies in which fees were charged are worth in the instrument's quote, as far as the market knows."""
+    foreign = set(currencies) - {instrument.quote, instrument.base}
+    rates = {currency: await _rate(operation, currency, instrument) for currency in foreign}
+    return {currency: rate for currency, rate in rates.items() if rate is not None}
 
 
 async def take_turn(operation: Operation, order_id: str, prepare: Preparation) -> Turn:

@@ -1,7 +1,7 @@
 """Compares a real wallet's books with its venue and books the difference, never what a fill will book or has booked."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import delete, func, select
 
 from domain.audit.recording import audited, entry_of
-from domain.exchanges.venue import Venue, VenueLockedOut, VenueRejected, VenueReport, Venues, VenueUnavailable
+from domain.exchanges.venue import Ability, Venue, VenueLockedOut, VenueRejected, VenueReport, Venues, VenueUnavailable
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.ids import new_id
 from domain.kernel.money import EXACT, plain
@@ -17,13 +17,14 @@ from domain.kernel.permissions import Permission, requires
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.booking import record_report
+from domain.trading.external_trades import book_external_trades
 from domain.trading.machine import ACTIVE
 from domain.trading.models import Fill, Order
 from domain.wallets.connecting import check_connected
 from domain.wallets.events import wallet_updated
 from domain.wallets.ledger import Entry, balances_of, lock_wallet, post
 from domain.wallets.models import Balance, EntryCause, SyncLog, Wallet
-from domain.wallets.rules import ConnectionStatus, SyncStatus
+from domain.wallets.rules import ConnectionStatus, SyncKind, SyncStatus
 from domain.wallets.service import get_wallet
 
 log = structlog.get_logger()
@@ -46,6 +47,7 @@ class BalanceSync:
     sync_duration_ms: int
     synced_at: datetime
     error: str | None = None
+    external_orders: tuple[str, ...] = ()
 
     @property
     def success(self) -> bool:
@@ -58,6 +60,7 @@ class _Mark:
     wallet: Wallet
     entries: int
     orders: int
+    held: frozenset[str] = frozenset()
     active: list[Order] = field(default_factory=list)
 
 
@@ -68,14 +71,17 @@ class _Round:
     wallet_id: str
     triggered_by: str
     began: float
+    kind: SyncKind = SyncKind.BALANCES
     retries: int = 0
+    external: list[str] = field(default_factory=list)
 
 
 @audited("wallet.sync_balance", id="wallet_id")
 @requires(Permission.USER_WALLETS_WRITE)
 async def sync_balance(operation: Operation, wallet_id: str) -> BalanceSync:
-    """Ask the venue what the wallet holds, and book what our ledger did not know as entries `sync`.
+    """Ask the venue what the wallet holds and has traded, and book what our ledger did not know.
 
+    Trades that were made outside are booked as such, each once, and only what they do not explain as entries `sync`.
     A venue that refuses or does not answer makes it `failed`, a wallet that is traded all the while `partial`; the books are then as
     they were. The books of paper wallets are the only ones there are. Raises NOT_FOUND.
     """
@@ -107,7 +113,12 @@ async def prune_sync_logs(work: UnitOfWork) -> None:
 
 @audited("wallet.sync_balance", id="wallet_id")
 async def _sync(operation: Operation, wallet_id: str, triggered_by: str) -> BalanceSync:
-    round_ = _Round(operation, wallet_id, triggered_by, time.monotonic())
+    return await compare(operation, wallet_id, triggered_by, SyncKind.BALANCES)
+
+
+async def compare(operation: Operation, wallet_id: str, triggered_by: str, kind: SyncKind) -> BalanceSync:
+    """Compare a wallet's trades and balances with its venue's, book the difference and log what came of it. Raises NOT_FOUND."""
+    round_ = _Round(operation, wallet_id, triggered_by, time.monotonic(), kind)
     try:
         return await _compare(round_)
     except (VenueRejected, VenueUnavailable) as refusal:
@@ -136,6 +147,12 @@ async def _compare(round_: _Round) -> BalanceSync:
         # useless.
         if await _book_fills(operation, mark.active, after) or _trades(before) != _trades(after):
             continue
+        # Asked for after the balances: whatever the balances know of, the trades tell, and it is not booked as a difference.
+        if Ability.TRADES in venue.abilities:
+            external = await book_external_trades(operation, wallet, venue, {*held, *mark.held})
+            round_.external += external
+            if external:
+                continue
         result = await _book_difference(round_, mark, held)
         if result is not None:
             return result
@@ -176,15 +193,17 @@ async def _conclude(
 ) -> BalanceSync:
     balances = await balances_of(work, wallet.id)
     result = BalanceSync(status, balances, changes, round((time.monotonic() - round_.began) * 1000), work.now, error and error[:MAX_ERROR])
+    external = list(dict.fromkeys(round_.external))
+    result = replace(result, external_orders=tuple(external))
     written = {asset: plain(amount) for asset, amount in changes.items()}
     entry = entry_of(work)
     entry.act_for(wallet.user_id)
-    entry.add(status=status.value, changes=written)
+    entry.add(status=status.value, changes=written, external_orders=external)
     if status is not SyncStatus.FAILED:
         wallet.balance_last_synced = work.now
     elif code == VenueLockedOut.__name__:
         wallet.connection_status, wallet.last_connection_error = ConnectionStatus.ERROR, result.error
-    if round_.triggered_by == SCHEDULE and not changes:
+    if round_.triggered_by == SCHEDULE and not changes and not external:
         work.forgo_record()
         if status is SyncStatus.SUCCESS:
             return result  # nobody asked, and there is nothing to tell
@@ -196,6 +215,8 @@ async def _conclude(
             status=status,
             balance_snapshot={asset: plain(amount) for asset, amount in balances.items()},
             balance_changes=written,
+            kind=round_.kind,
+            external_orders=external,
             sync_duration_ms=result.sync_duration_ms,
             error_message=result.error,
             error_code=code,
@@ -215,7 +236,8 @@ async def _mark(work: UnitOfWork, wallet: Wallet) -> _Mark:
     active = await work.session.scalars(
         select(Order).where(Order.wallet_id == wallet.id, Order.status.in_(ACTIVE)).order_by(Order.id).execution_options(**fresh)
     )
-    return _Mark(wallet, entries or 0, orders or 0, list(active))
+    held = {asset for asset, amount in (await balances_of(work, wallet.id)).items() if amount}
+    return _Mark(wallet, entries or 0, orders or 0, frozenset(held), list(active))
 
 
 async def _filled_at(venue: Venue, orders: list[Order]) -> dict[str, VenueReport | None]:

@@ -46,7 +46,7 @@ async def exchange_house(desk: Desk, *, opens_loopback: bool = True) -> AsyncIte
     runtime.settings = runtime.settings.model_copy(update={"venue_allow_private": "127.0.0.1"})
     provide_notifications(runtime)
     provide_trading(runtime)
-    server = BinanceServer(Floor())
+    server = BinanceServer(Floor(now=lambda: desk.clock.now().timestamp()))
     address = await server.start()
     async with desk.system.unit_of_work() as work:
         await update_wallet_definition(work, "binance", WalletDefinitionChanges(api_config=ApiConfig(base_url=address)))
