@@ -14,6 +14,7 @@ from domain.risk.rules import Exposure, Trade
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.machine import ACTIVE
 from domain.trading.models import Order, Position, PositionStatus
+from domain.wallets.ledger import balances_of
 from domain.wallets.models import Wallet
 from domain.wallets.service import default_wallet
 
@@ -23,7 +24,10 @@ MANUAL_BOOK = "manual"
 
 @dataclass(slots=True)
 class Standing:
-    """What a wallet holds of one symbol, signed: altogether and in each book; `orders` are those that can still be filled."""
+    """What a wallet holds of one symbol, signed: altogether and in each book; `orders` are those that can still be filled.
+
+    `holding` is what a wallet on a spot market has of the base, positions included; None where positions are all there is.
+    """
 
     instrument: Instrument
     mark: Decimal
@@ -31,6 +35,20 @@ class Standing:
     position_value: Decimal = ZERO
     books: dict[str, Decimal] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
+    holding: Decimal | None = None
+
+    @property
+    def sellable(self) -> Decimal:
+        """Return what can be sold without opening anything: on a spot market also what was there before; negative when short."""
+        return self.quantity if self.holding is None else max(self.quantity, self.holding)
+
+    def sellable_from(self, book: str) -> Decimal:
+        """Return what a book may still sell on a spot market: a flow what it bought, the manual book what is nobody else's."""
+        sold = (order.remaining_quantity for order in self.orders if order.side is Side.SELL and order.book == book)
+        with localcontext(EXACT):
+            others = sum((max(held, ZERO) for name, held in self.books.items() if name != book), ZERO)
+            there = max(self.holding or ZERO, ZERO) - others if book == MANUAL_BOOK else self.held_in(book)
+            return max(there - sum(sold, ZERO), ZERO)
 
     def worth(self, quantity: Decimal) -> Decimal:
         with localcontext(EXACT):
@@ -71,6 +89,10 @@ async def standings_of(work: UnitOfWork, wallet: Wallet, mark: Decimal | None = 
         for order in orders:
             standing = standings.setdefault(order.symbol, Standing(find_instrument(order.symbol), order.reference_price))
             standing.orders.append(order)
+    if not wallet.is_paper:
+        balances = await balances_of(work, wallet.id)
+        for standing in standings.values():
+            standing.holding = balances.get(standing.instrument.base, ZERO)
     return standings
 
 

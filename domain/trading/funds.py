@@ -60,7 +60,7 @@ async def funds_of(
     for standing in same:
         symbol = standing.instrument.symbol
         orders = [*standing.orders, *(order for order in extra if order.symbol == symbol)]
-        claims |= claims_of(standing.instrument, standing.quantity, orders, FULL_MARGIN, _estimator(venue, symbol))
+        claims |= claims_of(standing.instrument, standing.sellable, orders, FULL_MARGIN, _estimator(venue, symbol))
     return Funds(currency, balance, equity, margin, claims)
 
 

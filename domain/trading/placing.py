@@ -217,7 +217,7 @@ async def draft_order(
     if request.reduce_only:
         _check_reduction(standing, book, request.side, quantity)
     else:
-        _check_short(standing, request.side, quantity)
+        _check_short(standing, book, request.side, quantity)
         prices = [price for price in (terms["price"], terms["stop_price"]) if price is not None]
         verdicts = await judge(work, wallet, standings, book, trade, exposure, prices=prices, keep=keep)
     funds = await funds_of(work, wallet, standings, instrument.quote, [order])
@@ -278,7 +278,16 @@ def _check_reduction(standing: Standing, book: str, side: Side, quantity: Decima
         )
 
 
-def _check_short(standing: Standing, side: Side, quantity: Decimal) -> None:
+def _check_short(standing: Standing, book: str, side: Side, quantity: Decimal) -> None:
+    if side is Side.SELL and standing.holding is not None and quantity > standing.sellable_from(book):
+        left, base = standing.sellable_from(book), standing.instrument.base
+        raise DomainError(
+            ErrorCode.INSUFFICIENT_FUNDS,
+            f"Nothing is sold short on an exchange's spot market: {plain(left)} {base} can be sold here, {plain(quantity)} were asked for",
+            currency=base,
+            required=plain(quantity),
+            available=plain(left),
+        )
     sold = sum((order.remaining_quantity for order in standing.orders if order.side is Side.SELL), ZERO)
     if side is Side.SELL and not standing.instrument.allow_short and standing.quantity - sold < quantity:
         raise DomainError(

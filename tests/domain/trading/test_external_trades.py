@@ -12,7 +12,10 @@ from sqlalchemy import select
 
 from domain.exchanges.venue import Side, VenueFill, Venues
 from domain.kernel.clock import ManualClock
+from domain.kernel.errors import DomainError, ErrorCode
+from domain.market.instruments import find_instrument
 from domain.trading import external_trades, wallet_syncing
+from domain.trading.exposure import Standing
 from domain.trading.external_trades import OUTSIDE, shared_out
 from domain.trading.models import Fill, Order, OrderPurpose, OrderStatus, Position, PositionStatus
 from domain.trading.placing import place_order
@@ -21,7 +24,7 @@ from domain.wallets.ledger import balances_of, verify_ledger
 from domain.wallets.models import LedgerEntry
 from tests.domain.exchanges.wire.guard import stay_on_loopback
 from tests.domain.exchanges.wire.server import Trouble
-from tests.domain.trading.desk import Desk, buy
+from tests.domain.trading.desk import Desk, buy, sell
 from tests.domain.trading.exchange_house import ExchangeHouse, exchange_house
 
 
@@ -107,6 +110,30 @@ async def test_what_was_there_before_is_sold_without_a_short_position(house: Exc
     position = await house.desk.row(Position)
     assert (position.status, position.side.value, position.entry_price) == (PositionStatus.CLOSED, "long", position.exit_price)
     assert position.realized_pnl == -made.trades[0].fee and (position.reasoning or "").startswith("Held at the venue before")
+
+
+async def test_what_was_there_before_can_be_sold_through_us_and_nothing_beyond_it(house: ExchangeHouse) -> None:
+    house.server.floor.balances["USDT"] = Decimal(0)
+    await sync(house)
+    wallet_id = house.wallet.id
+    with pytest.raises(DomainError) as refusal:
+        await place_order(house.ada, sell(quantity="2.1", wallet_id=wallet_id))
+    assert refusal.value.code is ErrorCode.INSUFFICIENT_FUNDS
+    assert (refusal.value.details["currency"], refusal.value.details["available"]) == ("BTC", "2")
+    assert await house.desk.rows(Order) == []
+    sold = await place_order(house.ada, sell(quantity="1.5", wallet_id=wallet_id))
+    assert sold.status is OrderStatus.FILLED and await open_positions(house) == {}
+    with pytest.raises(DomainError) as refusal:
+        await place_order(house.ada, sell(quantity="0.6", wallet_id=wallet_id))
+    assert refusal.value.details["available"] == "0.5"
+    assert (await sync(house)).changes == {}
+
+
+@pytest.mark.parametrize(("book", "left"), [("manual", "1.1"), ("flow_a", "0.3"), ("flow_b", "0.5"), ("flow_c", "0")])
+def test_a_flow_sells_what_it_bought_and_people_what_is_no_flows(book: str, left: str) -> None:
+    held = {"manual": Decimal("0.1"), "flow_a": Decimal("0.3"), "flow_b": Decimal("0.5")}
+    standing = Standing(find_instrument("BTC/USDT"), Decimal(1), Decimal("0.9"), books=held, holding=Decimal("1.9"))
+    assert standing.sellable_from(book) == Decimal(left)
 
 
 async def test_a_trade_and_a_deposit_at_once_are_told_apart(house: ExchangeHouse) -> None:
