@@ -1,9 +1,13 @@
 """Periodic work of trading: price open positions, fire stops, settle orders whose fate is unknown, and compare the others."""
 
+from domain.runtime.operation import Operation
 from domain.runtime.settings import Settings
+from domain.trading import halting
 from domain.trading.guarding import guard_losses
+from domain.trading.halting import FLATTEN_EVERYBODY
 from domain.trading.monitoring import monitor_positions
 from domain.trading.syncing import resume_orders, sync_orders
+from workers.jobs import job
 from workers.timetable import Entry
 
 
@@ -14,3 +18,8 @@ def entries(settings: Settings) -> tuple[Entry, ...]:
         Entry("trading.resume_orders", settings.tick_seconds, resume_orders),
         Entry("trading.sync_orders", settings.tick_seconds, sync_orders),
     )
+
+
+@job(FLATTEN_EVERYBODY)
+async def flatten_everybody(operation: Operation, after: str) -> None:
+    await halting.flatten_everybody(operation, after)

@@ -16,7 +16,7 @@ from domain.plans import service as subscriptions
 from domain.risk import relations as risk_relations
 from domain.risk import service as risk
 from domain.risk import switch
-from domain.trading import amending, changing, closing, flattening, judging, monitoring, records, wallet_syncing, wallets
+from domain.trading import amending, changing, closing, flattening, halting, judging, monitoring, records, wallet_syncing, wallets
 from domain.trading import service as trading
 from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
@@ -71,6 +71,7 @@ from schema.rest.risk import (
     RuleBody,
     RuleChangesBody,
     RuleView,
+    SwitchBody,
     SwitchChangeView,
     SwitchStandingView,
     TradingSwitchView,
@@ -259,9 +260,9 @@ RISK_RULES = [
 
 TRADING_SWITCH = [
     Call("GET", "/trading-switch", switch.get_trading_switch, TradingSwitchView),
-    Call("PUT", "/trading-switch", switch.set_trading_switch, TradingSwitchView),
+    Call("PUT", "/trading-switch", halting.set_trading_switch, TradingSwitchView, body=SwitchBody),
     Call("GET", "/trading-switch/global", switch.get_global_switch, SwitchStandingView),
-    Call("PUT", "/trading-switch/global", switch.set_global_switch, SwitchStandingView),
+    Call("PUT", "/trading-switch/global", halting.set_global_switch, SwitchStandingView, body=SwitchBody),
     Call("GET", "/trading-switch/changes", switch.list_switch_changes, list[SwitchChangeView]),
 ]
 
