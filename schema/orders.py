@@ -78,6 +78,7 @@ graphql_enum(
         "POST_ONLY": "It would have traded at once.",
         "REDUCE_ONLY": "There is no position left that it could reduce.",
         "INSUFFICIENT_FUNDS": "The wallet can no longer pay for it.",
+        "LIQUIDATION": "The wallet was short of margin.",
     },
 )
 graphql_enum(
@@ -90,6 +91,7 @@ graphql_enum(
         "STOP_LOSS": "The stop of a position was reached.",
         "TAKE_PROFIT": "The target of a position was reached.",
         "MANUAL_CLOSE": "A person closed a position.",
+        "LIQUIDATION": "The wallet was short of margin.",
     },
 )
 ItsPosition = Annotated["Position", strawberry.lazy("schema.positions")] | None

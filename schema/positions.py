@@ -25,7 +25,7 @@ graphql_enum(
 graphql_enum(
     PositionStatus,
     description="Whether a position is held.",
-    values={"OPEN": "It is.", "CLOSED": "It was closed.", "LIQUIDATED": "The venue closed it."},
+    values={"OPEN": "It is.", "CLOSED": "It was closed.", "LIQUIDATED": "It was closed because its wallet was short of margin."},
 )
 
 

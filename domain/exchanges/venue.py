@@ -165,11 +165,15 @@ class Estimate:
 
 
 class Ability(StrEnum):
-    """What a venue may be able to do beyond placing and finding orders; `Venue.abilities` says which it can."""
+    """What a venue may be able to do beyond placing and finding orders; `Venue.abilities` says which it can.
+
+    `leverage` is no call: positions there may be worth more than the money behind them, and whoever runs short is liquidated by us.
+    """
 
     AMEND = "amend"
     BALANCES = "balances"
     CANCEL = "cancel"
+    LEVERAGE = "leverage"
     OPEN_ORDERS = "open_orders"
     RULES = "rules"
 
@@ -308,6 +312,10 @@ class Venues:
 
     def __init__(self, by_slug: Mapping[str, Venue]) -> None:
         self._by_slug = dict(by_slug)
+
+    def known(self, definition_slug: str) -> Venue | None:
+        """Return the venue of wallets with this definition, None if this server has no connection to it."""
+        return self._by_slug.get(definition_slug)
 
     def of(self, definition_slug: str) -> Venue:
         """Return the venue of wallets with this definition. Raises VENUE_UNAVAILABLE."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.exchanges.venue import OrderType as OrderType
@@ -32,6 +32,7 @@ class OrderPurpose(StrEnum):
     STOP_LOSS = "stop_loss"
     TAKE_PROFIT = "take_profit"
     MANUAL_CLOSE = "manual_close"
+    LIQUIDATION = "liquidation"
 
 
 class CancelReason(StrEnum):
@@ -47,6 +48,7 @@ class CancelReason(StrEnum):
     POST_ONLY = "post_only"
     REDUCE_ONLY = "reduce_only"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    LIQUIDATION = "liquidation"
 
 
 class Order(Base):
@@ -239,6 +241,25 @@ class Position(Base):
     @property
     def realized_pnl_percent(self) -> Decimal:
         return percent_of(self.realized_pnl, abs(self.entry_value))
+
+
+class MarginLevel(StrEnum):
+    """How short of margin a wallet is: below 125 % of what its positions require, or below the requirement itself."""
+
+    WARNING = "warning"
+    LIQUIDATION = "liquidation"
+
+
+class MarginAlarm(Base):
+    """A wallet that is short of margin in a currency, since then; there is no row for one that is not."""
+
+    __tablename__ = "margin_alarms"
+    __table_args__ = (PrimaryKeyConstraint("wallet_id", "currency"),)
+
+    wallet_id: Mapped[str] = mapped_column(ForeignKey("wallets.id"))
+    currency: Mapped[str] = mapped_column(String(20))
+    level: Mapped[MarginLevel]
+    since: Mapped[datetime]
 
 
 class PaperOrder(Base):

@@ -47,7 +47,7 @@ class PaperVenue:
     name = "paper"
     call_seconds = 2.0
     sync_seconds = 1.0
-    abilities = frozenset({Ability.CANCEL, Ability.OPEN_ORDERS, Ability.RULES})
+    abilities = frozenset({Ability.CANCEL, Ability.LEVERAGE, Ability.OPEN_ORDERS, Ability.RULES})
 
     def __init__(
         self, market: Market, database: Database, clock: Clock, fee_rate: Decimal = FEE_RATE, slippage_rate: Decimal = SLIPPAGE_RATE

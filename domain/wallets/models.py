@@ -19,7 +19,10 @@ class EntryCause(StrEnum):
 
 
 class Wallet(Base):
-    """Where a user's money lies. `definition_slug` says at which venue; `demo` is the paper venue."""
+    """Where a user's money lies. `definition_slug` says at which venue; `demo` is the paper venue.
+
+    `leverage` is how many times the margin its positions may be worth, where the instrument allows as much; 1 is without borrowing.
+    """
 
     __tablename__ = "wallets"
     __table_args__ = (Index("ix_wallets_user_id_created_at", "user_id", "created_at"),)
@@ -29,6 +32,7 @@ class Wallet(Base):
     definition_slug: Mapped[str] = mapped_column(String(40))
     nickname: Mapped[str] = mapped_column(String(100))
     is_active: Mapped[bool] = mapped_column(default=True)
+    leverage: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
 
