@@ -24,6 +24,7 @@ from resolvers.market import MarketQueries, MarketSubscriptions
 from resolvers.notifications import NotificationMutations, NotificationQueries, NotificationSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
+from resolvers.portfolio import PortfolioMutations, PortfolioQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.price_alerts import PriceAlertMutations, PriceAlertQueries
 from resolvers.rate_limits import RateLimitQueries
@@ -40,6 +41,7 @@ QUERIES = (
     ExecutionQueries,
     OrderQueries,
     PositionQueries,
+    PortfolioQueries,
     WalletQueries,
     RiskQueries,
     PlanQueries,
@@ -60,6 +62,7 @@ MUTATIONS = (
     ExecutionMutations,
     OrderMutations,
     PositionMutations,
+    PortfolioMutations,
     RiskMutations,
     PlanMutations,
     NotificationMutations,

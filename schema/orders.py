@@ -283,4 +283,7 @@ class OrderPreview:
     available_before: Decimal = strawberry.field(description="What the wallet can spend without it.")
     available_after: Decimal = strawberry.field(description="And with it; below zero where it is refused.")
     currency: str = strawberry.field(description="Quote currency of the instrument.")
+    liquidation_price: Decimal | None = strawberry.field(
+        description="Where the wallet would then be liquidated, other prices standing still; null where there is no such price."
+    )
     verdicts: list[PreviewVerdict] = strawberry.field(description="What every rule says.")

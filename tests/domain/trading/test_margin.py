@@ -69,7 +69,7 @@ def test_at_the_liquidation_price_the_equity_is_what_is_required(symbol: str, qu
         assert not instrument.allow_negative_price
         assert (left(D("1e-9")) > 0) == (left(D("1e12")) > 0) or abs(left(D("1e-9"))) < D("0.01")
         return
-    assert abs(left(found)) <= abs(quantity) * instrument.contract_size * D("2e-18")
+    assert abs(left(found)) <= abs(quantity) * instrument.contract_size * D("1e-18") + D("1e-18")
     step = D("0.01") if quantity > 0 else D("-0.01")
     assert left(found + step) > 0 > left(found - step)
 
