@@ -23,7 +23,9 @@ class PortfolioSummary:
     cash_balance: Decimal = strawberry.field(description="What the ledger holds.")
     positions_value: Decimal = strawberry.field(description="What is open, shorts negative.")
     day_change: Decimal | None = strawberry.field(description="Won since midnight UTC; null where a price of then is not known.")
-    day_change_percent: Decimal | None = strawberry.field(description="The same in percent of the value at midnight.")
+    day_change_percent: Decimal | None = strawberry.field(
+        description="The same in percent of the value at midnight; null where there was none."
+    )
     total_pnl: Decimal = strawberry.field(description="The value less what was paid in.")
     total_pnl_percent: Decimal = strawberry.field(description="The same in percent of what was paid in.")
     buying_power: Decimal = strawberry.field(description="What could still be opened: available money times leverage.")

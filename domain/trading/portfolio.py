@@ -49,7 +49,8 @@ class PortfolioSummary:
 
     USD, USDT and USDC count as dollars; another currency is converted at the market's price, or listed by itself in `other_currencies`
     where the market has none. `total_value` is `cash_balance` plus `positions_value`, in which shorts are negative. `day_change` is what
-    was won since midnight UTC, deposits left out, None where the price at midnight is not known; its percent is of the value at midnight.
+    was won since midnight UTC, deposits left out, None where the price at midnight is not known; its percent is of the value at midnight,
+    None where there was none.
     `total_pnl` is the value less what was paid in, its percent of that. `buying_power` is what could still be opened: available money
     times the leverage of its wallet.
     """
@@ -119,12 +120,13 @@ async def portfolio_summary(operation: Operation) -> PortfolioSummary:
             elif (purse.cash, purse.equity, purse.paid_in) != (ZERO, ZERO, ZERO):
                 others.append(_summary_of(currency, purse))
         day, pnl = total.day_change, total.equity - total.paid_in
+        at_midnight = ZERO if day is None else total.equity - day - total.paid_in_today
         return PortfolioSummary(
             total_value=trimmed(total.equity),
             cash_balance=trimmed(total.cash),
             positions_value=trimmed(total.equity - total.cash),
             day_change=None if day is None else trimmed(day),
-            day_change_percent=None if day is None else percent_of(day, total.equity - day - total.paid_in_today),
+            day_change_percent=percent_of(day, at_midnight) if day is not None and at_midnight > 0 else None,
             total_pnl=trimmed(pnl),
             total_pnl_percent=percent_of(pnl, total.paid_in),
             buying_power=trimmed(total.buying_power),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from domain.audit.models import AuditEntry
 from domain.exchanges.venue import Ability, OrderType, Side, VenueOrder, VenueReport, VenueStatus
@@ -54,7 +54,7 @@ async def look(desk: Desk, **prices: str) -> list[str]:
 
 
 async def levels(desk: Desk) -> list[str]:
-    return [event.payload["level"] for event in await desk.rows(EventRow) if event.type == MARGIN_UPDATED]
+    return [row.payload["level"] for row in await desk.rows(EventRow) if row.type == MARGIN_UPDATED]
 
 
 async def entries(desk: Desk, action: str) -> list[AuditEntry]:
@@ -345,7 +345,11 @@ async def test_funds_of_many_wallets_take_three_statements(desk: Desk) -> None:
     await place_order(desk.operation, buy(quantity="0.1"))
     async with desk.system.reading() as work:
         wallets = (await work.session.scalars(select(Wallet).order_by(Wallet.created_at))).all()
+        asked: list[str] = []
+        engine = desk.runtime.database._reader.sync_engine
+        event.listen(engine, "before_cursor_execute", lambda *of_call: asked.append(of_call[2]))
         found = await funds_of_wallets(work, wallets)
+    assert len(asked) == 3
     assert {name: [(it.currency, it.equity, it.margin) for it in one] for name, one in found.items()} == {
         wallet.id: [("EUR", D(1_000_000), D(0)), ("USD", D(1_000_000), D(0)), ("USDT", D(10_000), margin)]
         for wallet, margin in zip(wallets, [D(5000), D(0)], strict=True)
