@@ -25,6 +25,7 @@ from resolvers.market import MarketQueries, MarketSubscriptions
 from resolvers.notifications import NotificationMutations, NotificationQueries, NotificationSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
 from resolvers.plans import PlanMutations, PlanQueries
+from resolvers.portfolio import PortfolioMutations, PortfolioQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.price_alerts import PriceAlertMutations, PriceAlertQueries
 from resolvers.rate_limits import RateLimitQueries
@@ -42,6 +43,7 @@ QUERIES = (
     ExecutionQueries,
     OrderQueries,
     PositionQueries,
+    PortfolioQueries,
     WalletQueries,
     WalletDefinitionQueries,
     CredentialQueries,
@@ -67,6 +69,7 @@ MUTATIONS = (
     WalletMutations,
     WalletDefinitionMutations,
     CredentialMutations,
+    PortfolioMutations,
     RiskMutations,
     PlanMutations,
     NotificationMutations,

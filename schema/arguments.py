@@ -28,6 +28,7 @@ ARGUMENTS = {
     "kind": "Only those of this kind.",
     "key_id": "The id of an API key.",
     "last": "How many objects to send when reading backward: 1 to 100.",
+    "leverage": "How many times their margin positions may be worth, 1 to 10.",
     "limit": "How many candles.",
     "new_password": "8 to 128 characters, none of the commonest, not the address or a part of it.",
     "notification_id": "The id of a notification.",

@@ -78,6 +78,7 @@ graphql_enum(
         "POST_ONLY": "It would have traded at once.",
         "REDUCE_ONLY": "There is no position left that it could reduce.",
         "INSUFFICIENT_FUNDS": "The wallet can no longer pay for it.",
+        "LIQUIDATION": "The wallet was short of margin.",
     },
 )
 graphql_enum(
@@ -90,6 +91,7 @@ graphql_enum(
         "STOP_LOSS": "The stop of a position was reached.",
         "TAKE_PROFIT": "The target of a position was reached.",
         "MANUAL_CLOSE": "A person closed a position.",
+        "LIQUIDATION": "The wallet was short of margin.",
     },
 )
 ItsPosition = Annotated["Position", strawberry.lazy("schema.positions")] | None
@@ -281,4 +283,7 @@ class OrderPreview:
     available_before: Decimal = strawberry.field(description="What the wallet can spend without it.")
     available_after: Decimal = strawberry.field(description="And with it; below zero where it is refused.")
     currency: str = strawberry.field(description="Quote currency of the instrument.")
+    liquidation_price: Decimal | None = strawberry.field(
+        description="Where the wallet would then be liquidated, other prices standing still; null where there is no such price."
+    )
     verdicts: list[PreviewVerdict] = strawberry.field(description="What every rule says.")

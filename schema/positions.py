@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 
 from domain.flows import relations as flow_relations
-from domain.trading import relations
+from domain.trading import margins, relations
 from domain.trading.models import OrderPurpose, PositionSide, PositionStatus
 from domain.wallets import relations as wallet_relations
 from schema.enums import graphql_enum
@@ -25,8 +25,17 @@ graphql_enum(
 graphql_enum(
     PositionStatus,
     description="Whether a position is held.",
-    values={"OPEN": "It is.", "CLOSED": "It was closed.", "LIQUIDATED": "The venue closed it."},
+    values={"OPEN": "It is.", "CLOSED": "It was closed.", "LIQUIDATED": "It was closed because its wallet was short of margin."},
 )
+
+
+@strawberry.type(description="What carries a position.")
+class PositionMargin:
+    leverage: int = strawberry.field(description="How many times its margin it may be worth, as the wallet is set now.")
+    margin_used: Decimal = strawberry.field(description="Held against it by itself; 0 when it is closed.")
+    liquidation_price: Decimal | None = strawberry.field(
+        description="Where the wallet would be liquidated if all other prices stood still; null where there is no such price."
+    )
 
 
 @strawberry.type(description="What a user holds of a symbol, for one flow or by hand. Profit and loss bear all fees, in `currency`.")
@@ -69,6 +78,7 @@ class Position:
     created_at: datetime = strawberry.field(description="When it was opened.")
     closed_at: datetime | None = strawberry.field(description="When the last of it was closed.")
     updated_at: datetime | None = strawberry.field(description="Last change.")
+    margin = related(PositionMargin | None, margins.margins_of_positions, "id", "What carries it.")
     orders = related(list[Order], relations.orders_of_positions, "id", "The orders that opened, changed and closed it, oldest first.")
     fills = related(list[Fill], relations.fills_of_positions, "id", "The trades that opened, changed and closed it, oldest first.")
     flow = related(Flow | None, flow_relations.flows_by_id, "flow_id", "The flow it belongs to.")

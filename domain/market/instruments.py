@@ -18,7 +18,8 @@ class Instrument:
 
     Prices are in `quote` per `unit`, in steps of `tick`. A quantity counts contracts of `contract_size` units, in steps of `lot`;
     for crypto one contract is one coin. `min_notional` is in `quote`. `annual_volatility` is a fraction (0.6 = 60 % a year);
-    it and `reference_price` shape the simulated market only.
+    it and `reference_price` shape the simulated market only. `max_leverage` is how many times the margin a position may be worth, 1 where
+    all of it must be paid.
     """
 
     symbol: str
@@ -38,6 +39,7 @@ class Instrument:
     allow_short: bool
     annual_volatility: Decimal
     reference_price: Decimal
+    max_leverage: int = 10
 
     def round_quantity(self, quantity: Decimal, toward: Toward = "down") -> Decimal:
         """Return the quantity in whole lots."""
@@ -115,6 +117,7 @@ def _energy(
     lot: str = "1",
     aliases: tuple[str, ...] = (),
     negative: bool = False,
+    max_leverage: int = 10,
 ) -> Instrument:
     return Instrument(
         symbol=symbol,
@@ -134,6 +137,7 @@ def _energy(
         allow_short=True,
         annual_volatility=Decimal(volatility),
         reference_price=Decimal(price),
+        max_leverage=max_leverage,
     )
 
 
@@ -158,13 +162,15 @@ _CATALOGUE = (
     _energy("HO", "NY Harbor ULSD heating oil", "gallon", "2.45", "0.30", size="42000", tick="0.0001", aliases=("ULSD",)),
     _energy("RB", "RBOB gasoline", "gallon", "2.3", "0.32", size="42000", tick="0.0001", aliases=("RBOB",)),
     _energy("ELECTRICITY", "Electricity", "MWh", "45", "0.50", lot="0.1", aliases=("ELEC", "POWER"), negative=True),
-    _energy("NL_DAY_AHEAD", "Dutch day-ahead power", "MWh", "90", "2.50", quote="EUR", lot="0.1", negative=True),
+    # Bought in an auction that wants the whole price as collateral.
+    _energy("NL_DAY_AHEAD", "Dutch day-ahead power", "MWh", "90", "2.50", quote="EUR", lot="0.1", negative=True, max_leverage=1),
     _energy("EUA", "EU carbon allowance", "tonne_co2", "85", "0.40", quote="EUR", size="1000"),
     _energy("CCA", "California carbon allowance", "tonne_co2", "35", "0.40", size="1000"),
     _energy("RGGI", "RGGI carbon allowance", "short_ton_co2", "20", "0.40", size="1000"),
-    _energy("REC", "Renewable energy certificate", "MWh", "45", "0.25"),
-    _energy("REGO", "Renewable energy guarantee of origin", "MWh", "25", "0.25"),
-    _energy("GO", "Guarantee of origin", "MWh", "25", "0.25", aliases=("GOS",)),
+    # Certificates are things in a register, not contracts on them: they are paid for.
+    _energy("REC", "Renewable energy certificate", "MWh", "45", "0.25", max_leverage=1),
+    _energy("REGO", "Renewable energy guarantee of origin", "MWh", "25", "0.25", max_leverage=1),
+    _energy("GO", "Guarantee of origin", "MWh", "25", "0.25", aliases=("GOS",), max_leverage=1),
     _energy("COAL", "Coal", "tonne", "85", "0.28"),
     _energy("ENERGY_USD", "Energy index", "unit", "52", "0.35"),
     _energy("SOLAR_USD", "Solar power index", "unit", "25", "0.35"),

@@ -261,7 +261,8 @@ async def _keep(work: UnitOfWork, order: Order, position: Position, holding: Hol
         position.take_profit = position.take_profit if order.attached_take_profit is None else order.attached_take_profit
     mark(position, price, work)
     if holding.quantity == 0:
-        position.status, position.closed_at = PositionStatus.CLOSED, work.now
+        is_forced = order.purpose is OrderPurpose.LIQUIDATION
+        position.status, position.closed_at = PositionStatus.LIQUIDATED if is_forced else PositionStatus.CLOSED, work.now
         position.exit_order_id = order.id
         # The opposite order of a flow is its change of mind.
         position.exit_reason = OrderPurpose.REVERSE_SIGNAL if order.purpose is OrderPurpose.ENTRY else order.purpose

@@ -13,6 +13,7 @@ REASONS = {
     CancelReason.USER: "user",
     CancelReason.SYSTEM: "Cancelled by the server",
     CancelReason.INSUFFICIENT_FUNDS: "The wallet can no longer pay for it",
+    CancelReason.LIQUIDATION: "Cancelled because the wallet is short of margin",
 }
 
 

@@ -1,6 +1,6 @@
 """What a wallet stands for, measured from our own books: the basis of the funds check and of every risk rule."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
@@ -19,6 +19,7 @@ from domain.wallets.service import default_wallet
 
 ZERO = Decimal(0)
 MANUAL_BOOK = "manual"
+NO_MARKS: Mapping[str, Decimal] = {}
 
 
 @dataclass(slots=True)
@@ -56,22 +57,34 @@ class Standing:
 
 async def standings_of(work: UnitOfWork, wallet: Wallet, mark: Decimal | None = None, symbol: str | None = None) -> dict[str, Standing]:
     """Return what the wallet holds, by symbol; `mark` is the fresh price of `symbol`, others have the one last seen."""
+    if symbol is None or mark is None:
+        return (await standings_of_wallets(work, [wallet.id]))[wallet.id]
+    standings = (await standings_of_wallets(work, [wallet.id], {symbol: mark}))[wallet.id]
+    standings.setdefault(symbol, Standing(find_instrument(symbol), mark))
+    return standings
+
+
+async def standings_of_wallets(
+    work: UnitOfWork, wallet_ids: Collection[str], marks: Mapping[str, Decimal] = NO_MARKS
+) -> dict[str, dict[str, Standing]]:
+    """Return what each wallet holds, by symbol, in two statements; symbols that `marks` does not name have the price last seen."""
     # What this session read before it held the wallet's lock may be old.
     fresh = {"populate_existing": True}
-    under_way = select(Order).where(Order.wallet_id == wallet.id, Order.status.in_(ACTIVE)).execution_options(**fresh)
-    held = select(Position).where(Position.wallet_id == wallet.id, Position.status == PositionStatus.OPEN).execution_options(**fresh)
+    under_way = select(Order).where(Order.wallet_id.in_(wallet_ids), Order.status.in_(ACTIVE)).execution_options(**fresh)
+    held = select(Position).where(Position.wallet_id.in_(wallet_ids), Position.status == PositionStatus.OPEN).execution_options(**fresh)
     orders, positions = await work.session.scalars(under_way), await work.session.scalars(held)
-    standings = {} if symbol is None or mark is None else {symbol: Standing(find_instrument(symbol), mark)}
+    found: dict[str, dict[str, Standing]] = {wallet_id: {} for wallet_id in wallet_ids}
     with localcontext(EXACT):
         for position in positions:
-            standing = standings.setdefault(position.symbol, Standing(find_instrument(position.symbol), position.current_price))
+            standings, price = found[position.wallet_id], marks.get(position.symbol, position.current_price)
+            standing = standings.setdefault(position.symbol, Standing(find_instrument(position.symbol), price))
             standing.quantity += position.signed_quantity
             standing.position_value += position.signed_quantity * standing.mark * position.contract_size
             standing.books[position.book] = standing.held_in(position.book) + position.signed_quantity
         for order in orders:
-            standing = standings.setdefault(order.symbol, Standing(find_instrument(order.symbol), order.reference_price))
-            standing.orders.append(order)
-    return standings
+            standings, price = found[order.wallet_id], marks.get(order.symbol, order.reference_price)
+            standings.setdefault(order.symbol, Standing(find_instrument(order.symbol), price)).orders.append(order)
+    return found
 
 
 def exposure_of(standing: Standing, book: str, side: Side, quantity: Decimal) -> tuple[Trade, Exposure]:

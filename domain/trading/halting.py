@@ -50,9 +50,7 @@ async def set_global_switch(operation: Operation, setting: SwitchSetting, flatte
     if flatten:
         _check_flattening(setting)
         if setting.state is SwitchState.HALTED:
-            raise DomainError(
-                ErrorCode.VALIDATION_ERROR, "A halt stops exits too: flatten with REDUCING, then halt", field="flatten"
-            )
+            raise DomainError(ErrorCode.VALIDATION_ERROR, "A halt stops exits too: flatten with REDUCING, then halt", field="flatten")
     async with operation.unit_of_work() as work:
         standing = await switch.get_global_switch(work)
         if not flatten or standing.state is not setting.state:

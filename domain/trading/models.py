@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.exchanges.venue import OrderType as OrderType
@@ -31,6 +31,7 @@ class OrderPurpose(StrEnum):
     STOP_LOSS = "stop_loss"
     TAKE_PROFIT = "take_profit"
     MANUAL_CLOSE = "manual_close"
+    LIQUIDATION = "liquidation"
 
 
 class CancelReason(StrEnum):
@@ -46,6 +47,7 @@ class CancelReason(StrEnum):
     POST_ONLY = "post_only"
     REDUCE_ONLY = "reduce_only"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    LIQUIDATION = "liquidation"
 
 
 class Order(Base):
@@ -238,3 +240,22 @@ class Position(Base):
     @property
     def realized_pnl_percent(self) -> Decimal:
         return percent_of(self.realized_pnl, abs(self.entry_value))
+
+
+class MarginLevel(StrEnum):
+    """How short of margin a wallet is: below 125 % of what its positions require, or below the requirement itself."""
+
+    WARNING = "warning"
+    LIQUIDATION = "liquidation"
+
+
+class MarginAlarm(Base):
+    """A wallet that is short of margin in a currency, since then; there is no row for one that is not."""
+
+    __tablename__ = "margin_alarms"
+    __table_args__ = (PrimaryKeyConstraint("wallet_id", "currency"),)
+
+    wallet_id: Mapped[str] = mapped_column(ForeignKey("wallets.id"))
+    currency: Mapped[str] = mapped_column(String(20))
+    level: Mapped[MarginLevel]
+    since: Mapped[datetime]

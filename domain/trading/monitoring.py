@@ -20,6 +20,7 @@ from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.booking import mark
 from domain.trading.closing import clear_the_way, find_position, write_exit
 from domain.trading.events import position_updated
+from domain.trading.liquidating import watch_funds
 from domain.trading.models import OrderPurpose, Position, PositionStatus
 from domain.trading.positions import exit_reached, risk_level
 from domain.trading.requests import check_protection
@@ -51,7 +52,9 @@ class PositionMonitored:
 
 
 async def monitor_positions(operation: Operation) -> list[str]:
-    """Price every open position and fire the stops and targets that are reached; returns the ids of the exit orders.
+    """Price every open position, fire the stops and targets that are reached, and liquidate who is short of margin then.
+
+    Returns the ids of the exit orders.
 
     One price a symbol, asked outside any transaction; one short unit of work a user, and none where nothing has changed.
     Called by the timetable. A symbol without a price is left for the next round.
@@ -71,7 +74,7 @@ async def monitor_positions(operation: Operation) -> list[str]:
         async with operation.unit_of_work() as work:
             exits += await _look_at(work, user_id, [position.id for position in touched], ticks, clear)
     await _send_all(operation, exits)
-    return exits
+    return exits + await watch_funds(operation, ticks)
 
 
 @audited("position.monitor", id="position_id")

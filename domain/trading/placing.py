@@ -29,6 +29,7 @@ from domain.trading.judging import effect_of, judge
 from domain.trading.limits import check_plan
 from domain.trading.models import (
     Order,
+    OrderPurpose,
     OrderStatus,
     OrderTransition,
     OrderType,
@@ -133,7 +134,9 @@ async def write_intent(
         work.forgo_record()
         return _same(twin, request, find_instrument(request.symbol))
     draft = await draft_order(work, request, tick, owner, order_id, keep=True)
-    await check_switch(work, owner, draft.effect)
+    # A liquidation is nobody's wish: a halt, which would let the loss grow, does not stop it.
+    if request.purpose is not OrderPurpose.LIQUIDATION:
+        await check_switch(work, owner, draft.effect)
     await check_draft(work, draft)
     order = draft.order
     if entry.object_type == "order":

@@ -9,10 +9,11 @@ from decimal import Decimal, localcontext
 from typing import Protocol
 
 from domain.exchanges.venue import Estimate, OrderType, Side
-from domain.kernel.money import EXACT
+from domain.kernel.money import EXACT, MAX_SCALE
 from domain.market.instruments import Instrument
 
 ZERO = Decimal(0)
+SMALLEST = Decimal(1).scaleb(-MAX_SCALE)
 # Where prices may touch zero or fall below it, a price near zero says little about what a position can lose.
 FLOOR_RATE = Decimal("0.05")
 
@@ -69,6 +70,14 @@ def margin_price(instrument: Instrument, price: Decimal) -> Decimal:
     """Return the price that margin is measured by: never negative, and with a floor where prices may be."""
     floor = EXACT.multiply(instrument.reference_price, FLOOR_RATE) if instrument.allow_negative_price else ZERO
     return max(abs(price), floor)
+
+
+def held_against(instrument: Instrument, quantity: Decimal, price: Decimal, rate: Decimal) -> Decimal:
+    """Return this share of what so many contracts are worth at this price, in the quote currency and to 18 places."""
+    with localcontext(EXACT):
+        held = abs(quantity) * margin_price(instrument, price) * instrument.contract_size * rate
+        # A third is no decimal number; what is finer than the database keeps is rounded off.
+        return held.quantize(SMALLEST) if held.as_tuple().exponent < -MAX_SCALE else held  # type: ignore[operator]
 
 
 def claims_of(
@@ -139,5 +148,5 @@ def _claim(
     worst = estimated.price if price is None else price
     beyond = max((worst - market) * order.side.sign, ZERO)
     size = instrument.contract_size
-    margin = growth * margin_price(instrument, market) * size * margin_rate
+    margin = held_against(instrument, growth, market, margin_rate)
     return Claim(closing, margin, beyond * remaining * size + estimated.fee)

@@ -85,6 +85,7 @@ class Wallet(Base):
     """Where a user's money lies. `definition_slug` says which kind it is, `venue_slug` where its orders go.
 
     `risk_limits` holds decimals by the names in `rules.RiskLimits`; a name that is missing is no limit.
+    `leverage` is how many times the margin its positions may be worth, where the instrument allows as much; 1 is without borrowing.
     """
 
     __tablename__ = "wallets"
@@ -107,6 +108,7 @@ class Wallet(Base):
     last_connection_error: Mapped[str | None] = mapped_column(String(500))
     balance_last_synced: Mapped[datetime | None]
     risk_limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    leverage: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]

@@ -16,8 +16,7 @@ from domain.plans import service as subscriptions
 from domain.risk import relations as risk_relations
 from domain.risk import service as risk
 from domain.risk import switch
-from domain.trading import amending, changing, closing, flattening, halting, judging, monitoring, records, wallet_syncing, wallets
-from domain.trading import service as trading
+from domain.trading import amending, changing, closing, flattening, halting, judging, margins, monitoring, records, wallet_syncing, wallets
 from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
 from domain.trading.flattening import Flattened
@@ -240,10 +239,10 @@ ORDERS = [
 ]
 
 POSITIONS = [
-    Call("GET", "/positions", trading.list_positions, list[PositionView], types={"status": PositionStatus | None}),
+    Call("GET", "/positions", margins.position_records, list[PositionView], types={"status": PositionStatus | None}),
     Call("POST", "/positions/flatten", flattening.flatten_all, Flattened),
-    Call("GET", "/positions/{position_id}", trading.get_position, PositionView),
-    Call("PATCH", "/positions/{position_id}", monitoring.update_position, PositionView, body=ProtectionBody),
+    Call("GET", "/positions/{position_id}", margins.position_record, PositionView),
+    Call("PATCH", "/positions/{position_id}", margins.update_and_read, PositionView, body=ProtectionBody),
     Call("POST", "/positions/{position_id}/close", closing.close_position, PositionClosed, given={"reason": OrderPurpose.MANUAL_CLOSE}),
     Call("POST", "/positions/{position_id}/monitor", monitoring.monitor_position, PositionMonitored),
 ]

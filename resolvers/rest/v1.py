@@ -7,6 +7,7 @@ from domain.plans.allowances import Traffic
 from domain.price_alerts import service as price_alerts
 from domain.security_alerts import service as security_alerts
 from domain.trading import changing, records
+from domain.trading.portfolio import PortfolioSummary, portfolio_summary
 from resolvers.rest.accounts import replace_permissions, revoke_sessions
 from resolvers.rest.audit import security_logs
 from resolvers.rest.devices import heartbeat, update_device
@@ -52,6 +53,7 @@ AUTH = [
 
 TRADING = [
     Call("GET", "/trading/positions", list_net_positions, list[NetPositionView], limits=Traffic.REALTIME),
+    Call("GET", "/trading/portfolio-summary", portfolio_summary, PortfolioSummary, limits=Traffic.REALTIME),
     Call("POST", "/trading/orders", records.place_and_read, TradeView, status=201, body=OrderBodyV1, limits=Traffic.ORDERS),
     Call("GET", "/trading/orders", records.order_records, list[TradeView], types={"status": Filter}, defaults={"limit": 50}),
     Call("GET", "/trading/orders/{order_id}", records.order_record, TradeView),

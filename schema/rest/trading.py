@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from domain.exchanges.venue import OrderType, Side, TimeInForce
 from domain.trading.amending import OrderChanges
 from domain.trading.changing import OrderMonitored
+from domain.trading.margins import PositionRecord
 from domain.trading.models import Fill, Position
 from domain.trading.monitoring import UNSET, Unset
 from domain.trading.positions import risk_level
@@ -264,7 +265,8 @@ class PositionView:
     updated_at: datetime | None
 
     @classmethod
-    def of(cls, position: Position) -> Self:
+    def of(cls, record: PositionRecord) -> Self:
+        position, margin = record.position, record.margin
         held = int(((position.closed_at or position.priced_at) - position.created_at).total_seconds() // 60)
         return cls(
             id=position.id,
@@ -283,7 +285,8 @@ class PositionView:
                 "timestamp": position.created_at,
                 "fees": position.entry_fees,
                 "fee_currency": position.currency,
-                "leverage": 1,
+                "leverage": margin.leverage,
+                "margin_used": margin.margin_used,
                 "ai_reasoning": position.reasoning,
                 "ai_confidence": position.confidence,
             },
@@ -297,6 +300,7 @@ class PositionView:
                 "time_held_minutes": held,
                 "high_water_mark": position.high_water_mark,
                 "low_water_mark": position.low_water_mark,
+                "liquidation_price": margin.liquidation_price,
                 "last_updated": position.priced_at,
             },
             risk_management={

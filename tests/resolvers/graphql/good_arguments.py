@@ -65,6 +65,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "triggerFlow": {"input": {"modelProvider": "rule_based", "orderQuantityOverride": "0.01"}},
     "createOrder": {"input": {"symbol": SYMBOL, "side": "BUY", "quantity": "0.01", "clientOrderId": "mine", "walletId": "<wallet>"}},
     "previewOrder": {"input": {"symbol": SYMBOL, "side": "BUY", "quantity": "0.01", "walletId": "<wallet>"}},
+    "setLeverage": {"leverage": 2},
     "orderByClientId": {"clientOrderId": "<client_order>"},
     "amendOrder": {"input": {"quantity": "0.02"}},
     "updatePosition": {"stopLoss": "40000", "takeProfit": "60000"},

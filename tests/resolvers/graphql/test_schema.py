@@ -88,6 +88,7 @@ MADE_UP = {
     },
     **{(name, "String!"): '"x"' for name in ("currentPassword", "newPassword", "role", "slug")},
     ("active", "Boolean!"): "true",
+    ("leverage", "Int!"): "2",
     ("input", "ApiKeyInput!"): '{name: "X", permissions: ["orders:read"], expiresAt: "2026-05-01T00:00:00Z"}',
     ("input", "RoleInput!"): '{name: "X", description: "X"}',
     ("input", "RoleChangesInput!"): "{}",
