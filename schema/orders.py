@@ -52,6 +52,7 @@ graphql_enum(
     OrderStatus,
     description="How far an order has come.",
     values={
+        "HELD": "The server waits for its price; the venue has not heard of it.",
         "PENDING": "Written down, not sent yet.",
         "SUBMITTED": "Sent; only the venue knows more, and is asked until it tells.",
         "OPEN": "The venue has it.",
@@ -78,6 +79,7 @@ graphql_enum(
         "POST_ONLY": "It would have traded at once.",
         "REDUCE_ONLY": "There is no position left that it could reduce.",
         "INSUFFICIENT_FUNDS": "The wallet can no longer pay for it.",
+        "GROUP": "Another order of its group was filled or took its place.",
     },
 )
 graphql_enum(
@@ -160,9 +162,11 @@ class Order:
     confidence: Decimal | None = strawberry.field(description="How sure they were, 0 to 1.")
     flow_id: strawberry.ID | None = strawberry.field(description="The flow it belongs to.")
     execution_id: strawberry.ID | None = strawberry.field(description="The run that placed it.")
+    group_id: strawberry.ID | None = strawberry.field(description="The group of which one order cancels the others.")
     position_id: strawberry.ID | None = strawberry.field(description="The position it opened, changed or closed.")
     created_at: datetime = strawberry.field(description="When it was written down.")
     updated_at: datetime | None = strawberry.field(description="Last change.")
+    triggered_at: datetime | None = strawberry.field(description="When the server saw its price reached; null where the venue watches it.")
     submitted_at: datetime | None = strawberry.field(description="When it was sent.")
     filled_at: datetime | None = strawberry.field(description="When the last of it was traded.")
     closed_at: datetime | None = strawberry.field(description="When its status became final.")
@@ -223,7 +227,9 @@ class OrderInput:
     symbol: str = strawberry.field(description="Any spelling or alias of an instrument.")
     side: Side = strawberry.field(description="Whether it buys or sells.")
     quantity: Decimal = strawberry.field(description="Contracts: a multiple of the instrument's lot, above 0.")
-    order_type: OrderType = strawberry.field(default=OrderType.MARKET, description="Venues say which kinds they take.")
+    order_type: OrderType = strawberry.field(
+        default=OrderType.MARKET, description="A stop that the venue does not take is held by the server."
+    )
     price: Decimal | None = strawberry.field(default=None, description="Limit price; market orders ignore it.")
     stop_price: Decimal | None = strawberry.field(default=None, description="Price at which it is triggered.")
     trail: Decimal | None = strawberry.field(default=None, description="Distance of a trailing stop, above 0.")

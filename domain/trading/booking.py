@@ -22,6 +22,9 @@ from domain.wallets.models import EntryCause, Wallet
 ZERO = Decimal(0)
 SMALLEST = Decimal(1).scaleb(-MAX_SCALE)
 
+FillHook = Callable[[UnitOfWork, Order, Decimal], Awaitable[None]]
+# Run in the transaction that books an order's fills, with the quantity they add: what else wants the same learns of it this way.
+ON_FILLED: list[FillHook] = []
 PositionHook = Callable[[UnitOfWork, Position], Awaitable[None]]
 # Run in the transaction that closes a position, for those who count on it: flows keep their statistics this way.
 ON_POSITION_CLOSED: list[PositionHook] = []
@@ -77,6 +80,11 @@ async def record_report(
         await change_status(work, order, trigger, reason)
     elif fresh:
         work.emit(order_updated(order))
+    if fresh:
+        with localcontext(EXACT):
+            quantity = sum((fill.quantity for fill in fresh), ZERO)
+        for hook in ON_FILLED:
+            await hook(work, order, quantity)
     return order
 
 

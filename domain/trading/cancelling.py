@@ -5,7 +5,7 @@ from domain.kernel.errors import DomainError, ErrorCode
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.booking import change_status, lock_order
-from domain.trading.machine import RESTING, TERMINAL, UNCONFIRMED, OrderTrigger
+from domain.trading.machine import RESTING, TERMINAL, UNCONFIRMED, UNSENT, OrderTrigger
 from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.sending import leave_unresolved, record, send, take_turn
 
@@ -13,6 +13,7 @@ REASONS = {
     CancelReason.USER: "user",
     CancelReason.SYSTEM: "Cancelled by the server",
     CancelReason.INSUFFICIENT_FUNDS: "The wallet can no longer pay for it",
+    CancelReason.GROUP: "Another order of its group takes its place",
 }
 
 
@@ -23,7 +24,7 @@ async def request_cancel(work: UnitOfWork, order: Order, reason: CancelReason, w
     yet is left alone.
     """
     text = why or REASONS[reason]
-    if order.status is OrderStatus.PENDING:
+    if order.status in UNSENT:
         order.cancel_reason = reason
         await change_status(work, order, OrderTrigger.CANCEL, text)
         return False

@@ -7,6 +7,7 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from domain.audit.recording import audited, entry_of
+from domain.exchanges.triggers import stop_behind
 from domain.exchanges.venue import Venue, Venues
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
@@ -21,7 +22,7 @@ from domain.runtime.idempotency import answered, claim, fingerprint_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.events import order_updated
-from domain.trading.exposure import MANUAL_BOOK, Standing, exposure_of, standings_of, wallet_for
+from domain.trading.exposure import MANUAL_BOOK, Standing, counted_once, exposure_of, standings_of, wallet_for
 from domain.trading.funds import Funds, check_funds, funds_of
 from domain.trading.limits import check_plan
 from domain.trading.models import (
@@ -41,6 +42,9 @@ from domain.wallets.ledger import lock_wallets_of
 from domain.wallets.models import Wallet
 
 ZERO = Decimal(0)
+# Kinds that the server can watch where the venue does not take them.
+STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP})
+WRITTEN = {OrderStatus.PENDING: "Order written down", OrderStatus.HELD: "The server waits for its price"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,16 @@ class Draft:
     trade: Trade
     exposure: Exposure
     verdicts: list[Verdict]
+    is_new_trade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Says that an order belongs to a group, and whether it waits with the server while a sibling rests at the venue."""
+
+    group_id: str
+    is_held: bool
+    is_first: bool
 
 
 class RiskRefused(DomainError):
@@ -107,12 +121,19 @@ async def place_order(operation: Operation, request: OrderRequest) -> Order:
 
 @audited("order.create", id="result.id")
 async def write_intent(
-    work: UnitOfWork, request: OrderRequest, tick: Tick, *, user_id: str | None = None, order_id: str | None = None
+    work: UnitOfWork,
+    request: OrderRequest,
+    tick: Tick,
+    *,
+    user_id: str | None = None,
+    order_id: str | None = None,
+    leg: Leg | None = None,
 ) -> Order:
     """Check a trade at this price and write it down as a pending order; `send` does the rest, after the commit.
 
-    `user_id` names the owner where the system acts for one. The same client order id again returns the order it made. Exits
-    (`reduce_only`) may not exceed what is open and pass the funds check, the risk rules and the plan, since they only reduce exposure.
+    A stop that its venue does not take is written as held: the server watches its price. `user_id` names the owner where the system
+    acts for one. The same client order id again returns the order it made. Exits (`reduce_only`) may not exceed what is open and pass
+    the funds check, the risk rules and the plan, since they only reduce exposure. `leg` makes it one of a group.
 
     Raises VALIDATION_ERROR, ORDER_TYPE_UNSUPPORTED, UNKNOWN_SYMBOL, QUANTITY_TOO_SMALL, NotFound (wallet, position),
     INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED (as RiskRefused), PLAN_LIMIT_REACHED,
@@ -127,7 +148,7 @@ async def write_intent(
     if twin is not None:
         work.forgo_record()
         return _same(twin, request, find_instrument(request.symbol))
-    draft = await draft_order(work, request, tick, owner, order_id)
+    draft = await draft_order(work, request, tick, owner, order_id, leg)
     await check_draft(work, draft)
     order = draft.order
     if entry.object_type == "order":
@@ -136,7 +157,7 @@ async def write_intent(
     await work.session.flush()
     work.session.add(
         OrderTransition(
-            id=new_id("trans"), order_id=order.id, seq=1, status=OrderStatus.PENDING, reason="Order written down", created_at=work.now
+            id=new_id("trans"), order_id=order.id, seq=1, status=order.status, reason=WRITTEN[order.status], created_at=work.now
         )
     )
     await store_verdicts(work, owner, draft.verdicts, execution_id=request.execution_id, order_id=order.id)
@@ -144,7 +165,9 @@ async def write_intent(
     return order
 
 
-async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner: str, order_id: str | None = None) -> Draft:
+async def draft_order(
+    work: UnitOfWork, request: OrderRequest, tick: Tick, owner: str, order_id: str | None = None, leg: Leg | None = None
+) -> Draft:
     """Return the order that this request would make, weighed against the wallet and the rules; stores and refuses nothing yet.
 
     Call it with the request's shape checked, under the lock of the owner's wallets. Raises what makes it impossible to weigh:
@@ -155,7 +178,8 @@ async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner
     position = await _position(work, owner, request, instrument)
     wallet = await _wallet(work, owner, request, position)
     venue = work.operation.use(Venues).of(wallet.definition_slug)
-    check_supported(venue, request.order_type)
+    is_held = leg.is_held if leg else request.order_type in STOPS and not venue.supports(request.order_type)
+    check_supported(venue, _becomes(request) if is_held else request.order_type)
     book = position.book if position else request.flow_id or MANUAL_BOOK
     terms = request.terms
     order = Order(
@@ -170,7 +194,7 @@ async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner
         time_in_force=request.time_in_force,
         quantity=quantity,
         price=terms["price"],
-        stop_price=terms["stop_price"],
+        stop_price=_first_stop(request, instrument, tick) if is_held else terms["stop_price"],
         trail=terms["trail"],
         trail_is_percent=request.trail_is_percent,
         expires_at=_expiry(request, instrument, work.now),
@@ -178,12 +202,13 @@ async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner
         reference_price=tick.price,
         reduce_only=request.reduce_only,
         purpose=request.purpose,
-        status=OrderStatus.PENDING,
+        status=OrderStatus.HELD if is_held else OrderStatus.PENDING,
         filled_quantity=ZERO,
         total_fees=ZERO,
         fee_currency=instrument.quote,
         flow_id=request.flow_id,
         execution_id=request.execution_id,
+        group_id=leg.group_id if leg else None,
         position_id=position.id if position else None,
         attached_stop_loss=request.stop_loss,
         attached_take_profit=request.take_profit,
@@ -200,7 +225,7 @@ async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner
         check_size(instrument, quantity, price)
     check_protection(request.side.sign, price, request.stop_loss, request.take_profit)
     standings = await standings_of(work, wallet, tick.price, instrument.symbol)
-    standing = standings[instrument.symbol]
+    standing = standings[instrument.symbol].without_group(order.group_id)
     trade, exposure = exposure_of(standing, book, request.side, quantity)
     verdicts: list[Verdict] = []
     if request.reduce_only:
@@ -209,7 +234,7 @@ async def draft_order(work: UnitOfWork, request: OrderRequest, tick: Tick, owner
         _check_short(standing, request.side, quantity)
         verdicts = await judge(work, owner, trade, exposure)
     funds = await funds_of(work, wallet, standings, instrument.quote, [order])
-    return Draft(order, instrument, wallet, position, funds, trade, exposure, verdicts)
+    return Draft(order, instrument, wallet, position, funds, trade, exposure, verdicts, is_new_trade=leg is None or leg.is_first)
 
 
 async def check_draft(work: UnitOfWork, draft: Draft) -> None:
@@ -219,7 +244,8 @@ async def check_draft(work: UnitOfWork, draft: Draft) -> None:
     check_funds(draft.funds, draft.order.id, draft.order.reference_price)
     if rejections(draft.verdicts):
         raise RiskRefused(draft.verdicts)
-    await check_plan(work, draft.order.user_id, draft.trade, draft.exposure)
+    if draft.is_new_trade:
+        await check_plan(work, draft.order.user_id, draft.trade, draft.exposure)
 
 
 def check_supported(venue: Venue, order_type: OrderType) -> None:
@@ -234,6 +260,16 @@ def check_supported(venue: Venue, order_type: OrderType) -> None:
         order_type=order_type.value,
         supported=taken,
     )
+
+
+def _becomes(request: OrderRequest) -> OrderType:
+    return OrderType.MARKET if request.terms["price"] is None else OrderType.LIMIT
+
+
+def _first_stop(request: OrderRequest, instrument: Instrument, tick: Tick) -> Decimal | None:
+    if request.order_type is not OrderType.TRAILING_STOP or request.trail is None:
+        return request.terms["stop_price"]
+    return stop_behind(instrument, request.side, request.trail, request.trail_is_percent, tick.price)
 
 
 def _expiry(request: OrderRequest, instrument: Instrument, now: datetime) -> datetime | None:
@@ -256,7 +292,7 @@ def _check_reduction(standing: Standing, book: str, side: Side, quantity: Decima
 
 
 def _check_short(standing: Standing, side: Side, quantity: Decimal) -> None:
-    sold = sum((order.remaining_quantity for order in standing.orders if order.side is Side.SELL), ZERO)
+    sold = sum((order.remaining_quantity for order in counted_once(standing.orders) if order.side is Side.SELL), ZERO)
     if side is Side.SELL and not standing.instrument.allow_short and standing.quantity - sold < quantity:
         raise DomainError(
             ErrorCode.VALIDATION_ERROR,

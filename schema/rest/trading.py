@@ -138,10 +138,12 @@ class OrderView:
     position_id: str | None
     flow_id: str | None
     execution_id: str | None
+    group_id: str | None
     fills: list[FillView]
     status_history: list[TransitionView]
     created_at: datetime
     updated_at: datetime | None
+    triggered_at: datetime | None
     submitted_at: datetime | None
     closed_at: datetime | None
 
@@ -177,10 +179,12 @@ class OrderView:
             position_id=order.position_id,
             flow_id=order.flow_id,
             execution_id=order.execution_id,
+            group_id=order.group_id,
             fills=[FillView.of(fill) for fill in record.fills],
             status_history=[TransitionView(change.status.value, change.created_at, change.reason) for change in record.transitions],
             created_at=order.created_at,
             updated_at=order.updated_at,
+            triggered_at=order.triggered_at,
             submitted_at=order.submitted_at,
             closed_at=order.closed_at,
         )

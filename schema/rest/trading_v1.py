@@ -101,6 +101,7 @@ class TradeView:
     flow_id: str | None
     execution_id: str | None
     position_id: str | None
+    group_id: str | None
     created_at: datetime
     updated_at: datetime
     filled_at: datetime | None
@@ -130,6 +131,7 @@ class TradeView:
             flow_id=order.flow_id,
             execution_id=order.execution_id,
             position_id=order.position_id,
+            group_id=order.group_id,
             created_at=order.created_at,
             updated_at=order.updated_at or order.created_at,
             filled_at=order.filled_at,
@@ -213,6 +215,7 @@ class AmendBody:
     flow_id: str | None = None
     execution_id: str | None = None
     position_id: str | None = None
+    group_id: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
     filled_at: datetime | None = None
