@@ -32,8 +32,7 @@ from domain.runtime.settings import Settings
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.security_alerts.raising import ADMINISTRATORS
 from domain.security_alerts.watching import watch_entry
-from domain.trading.booking import ON_FILLED, ON_POSITION_CLOSED
-from domain.trading.grouping import share_fill
+from domain.trading.booking import ON_POSITION_CLOSED
 from domain.trading.paper_venue import PaperVenue
 from domain.wallets.service import PAPER_SLUG, open_paper_wallet
 
@@ -49,7 +48,6 @@ async def _give_paper_wallet(work: UnitOfWork, user: User) -> None:
 ON_REGISTERED.append(_give_paper_wallet)
 ON_ACCOUNT_CLOSED.append(stop_flows_of)
 ON_POSITION_CLOSED.append(count_closed_position)
-ON_FILLED.append(share_fill)
 ADMINISTRATORS.append(administrators)
 
 

@@ -22,6 +22,7 @@ ARGUMENTS = {
     "input": "What it is to be.",
     "interval": "How long one candle lasts.",
     "is_active": "Only those that count, or only those that do not; for a switch, whether it is to count.",
+    "group_id": "The id of a group of orders.",
     "is_live": "Only orders that can still be filled, or only those that cannot.",
     "is_read": "Only those that were marked as read, or only those that were not.",
     "kind": "Only those of this kind.",

@@ -246,6 +246,39 @@ class OrderInput:
     take_profit: Decimal | None = strawberry.field(default=None, description="Target for the position that it opens or grows.")
 
 
+@strawberry.input(description="One of the orders of a group: it waits for a price.")
+class OcoLegInput:
+    order_type: OrderType = strawberry.field(description="Any but `MARKET`; at most one is a `LIMIT`, which rests at the venue.")
+    price: Decimal | None = strawberry.field(default=None, description="Limit price.")
+    stop_price: Decimal | None = strawberry.field(default=None, description="Price at which it is triggered.")
+    trail: Decimal | None = strawberry.field(default=None, description="Distance of a trailing stop, above 0.")
+    trail_is_percent: bool = strawberry.field(default=False, description="Take `trail` as percent of the price, at most 50.")
+    post_only: bool = strawberry.field(default=False, description="Refuse it if it would trade at once.")
+
+
+@strawberry.input(description="Orders of which the first that is filled cancels the others.")
+class OcoOrderInput:
+    symbol: str = strawberry.field(description="Any spelling or alias of an instrument.")
+    side: Side = strawberry.field(description="Whether they buy or sell.")
+    quantity: Decimal = strawberry.field(description="Contracts that they fill together at most.")
+    legs: list[OcoLegInput] = strawberry.field(description="2 to 4 orders.")
+    time_in_force: TimeInForce = strawberry.field(default=TimeInForce.GTC, description="How long they stay; neither `IOC` nor `FOK`.")
+    expires_at: datetime | None = strawberry.field(default=None, description="When GTD orders end.")
+    client_order_id: str | None = strawberry.field(
+        default=None, description="Names the group. The same id with the same group answers with the first one."
+    )
+    wallet_id: strawberry.ID | None = strawberry.field(default=None, description="Null for the caller's first active wallet.")
+    reduce_only: bool = strawberry.field(default=False, description="Let them only make a position smaller.")
+    stop_loss: Decimal | None = strawberry.field(default=None, description="Stop for the position that they open or grow.")
+    take_profit: Decimal | None = strawberry.field(default=None, description="Target for the position that they open or grow.")
+
+
+@strawberry.type(description="Orders of which the first that is filled cancels the others, and one filled in part makes them smaller.")
+class OrderGroup:
+    id: strawberry.ID = strawberry.field(description="Begins with `group_`.")
+    orders: list[Order] = strawberry.field(description="In the order in which they were given.")
+
+
 @strawberry.input(description="Changes of an order; what is left out or null stays as it is.")
 class OrderChangesInput:
     quantity: Decimal | None = strawberry.field(default=None, description="The new total, what is filled included.")

@@ -5,13 +5,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import select
-
 from domain.audit.recording import audited, entry_of
 from domain.exchanges.venue import OrderType, Side, TimeInForce
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
-from domain.kernel.money import EXACT, plain
 from domain.kernel.permissions import Permission, requires
 from domain.market.candles import Tick
 from domain.market.instruments import find_instrument
@@ -20,10 +17,8 @@ from domain.risk.service import store_verdicts
 from domain.runtime.idempotency import answered, claim, fingerprint_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading.booking import change_status
-from domain.trading.cancelling import request_cancel
 from domain.trading.changing import withdraw_all
-from domain.trading.machine import TERMINAL, UNSENT, OrderTrigger
+from domain.trading.machine import TERMINAL
 from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.placing import Leg, RiskRefused, write_intent
 from domain.trading.records import OrderRecord, records_of
@@ -138,30 +133,6 @@ async def cancel_order_group(operation: Operation, group_id: str) -> OrderGroup:
     await withdraw_all(operation, [order.id for order in live], CancelReason.USER)
     async with operation.reading() as work:
         return await order_group(work, group_id)
-
-
-async def share_fill(work: UnitOfWork, order: Order, quantity: Decimal) -> None:
-    """Let the other orders of its group want so much less; called in the transaction that books the fill.
-
-    An order at the venue is cancelled instead of being made smaller, and the venue told after the commit: what it would fill meanwhile
-    is more than was asked for. That is why only one of a group is ever there.
-    """
-    for sibling in await siblings_of(work, order):
-        left = EXACT.subtract(sibling.quantity, quantity)
-        if order.status is OrderStatus.FILLED or left <= sibling.filled_quantity or sibling.status not in UNSENT:
-            await request_cancel(work, sibling, CancelReason.GROUP)
-        else:
-            change = f"Amended: quantity {plain(sibling.quantity)} to {plain(left)}; another order of its group was filled in part"
-            sibling.quantity = left
-            await change_status(work, sibling, OrderTrigger.AMEND, change)
-
-
-async def siblings_of(work: UnitOfWork, order: Order) -> Sequence[Order]:
-    """Return the other orders of its group that can still be filled, as they stand; none where it has no group."""
-    if order.group_id is None:
-        return ()
-    query = select(Order).where(Order.group_id == order.group_id, Order.id != order.id, Order.status.not_in(TERMINAL))
-    return (await work.session.scalars(query.order_by(Order.id).execution_options(populate_existing=True))).all()
 
 
 async def _orders_of(work: UnitOfWork, group_id: str) -> Sequence[Order]:

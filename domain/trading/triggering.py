@@ -16,13 +16,13 @@ from domain.market.instruments import find_instrument
 from domain.market.market import Market
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading.booking import change_status, lock_order
-from domain.trading.cancelling import request_cancel, withdraw
+from domain.trading.cancelling import withdraw
 from domain.trading.exposure import standings_of
-from domain.trading.grouping import siblings_of
 from domain.trading.machine import TERMINAL, OrderTrigger
 from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.sending import send
+from domain.trading.sharing import siblings_of
+from domain.trading.transitions import change_status, lock_order, request_cancel
 from domain.wallets.models import Wallet
 
 log = structlog.get_logger()

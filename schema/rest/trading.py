@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from domain.exchanges.venue import OrderType, Side, TimeInForce
 from domain.trading.amending import OrderChanges
 from domain.trading.changing import OrderMonitored
+from domain.trading.grouping import GroupLeg, GroupRequest, OrderGroup
 from domain.trading.models import Fill, Position
 from domain.trading.monitoring import UNSET, Unset
 from domain.trading.positions import risk_level
@@ -188,6 +189,75 @@ class OrderView:
             submitted_at=order.submitted_at,
             closed_at=order.closed_at,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcoLegBody:
+    """One of the orders of a group; a `stop_loss` with a `price` becomes a limit order."""
+
+    order_type: Literal["limit", "stop_loss", "take_profit", "trailing_stop"]
+    price: Amount | None = None
+    stop_price: Amount | None = None
+    trail: Amount | None = None
+    trail_is_percent: bool = False
+    post_only: bool = False
+
+    def leg(self) -> GroupLeg:
+        stop = OrderType.STOP if self.price is None else OrderType.STOP_LIMIT
+        return GroupLeg(
+            order_type=stop if self.order_type == "stop_loss" else OrderType(self.order_type),
+            price=self.price,
+            stop_price=self.stop_price,
+            trail=self.trail,
+            trail_is_percent=self.trail_is_percent,
+            post_only=self.post_only,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcoBody:
+    """Orders of which the first that is filled cancels the others; `client_order_id` names the group."""
+
+    symbol: Symbol
+    side: Side
+    quantity: Amount
+    legs: Annotated[list[OcoLegBody], Field(min_length=2, max_length=4)]
+    time_in_force: Annotated[Literal["GTC", "GTD"], AnyCase] = "GTC"
+    expires_at: datetime | None = None
+    user_wallet_id: Annotated[str, Field(max_length=40)] | None = None
+    client_order_id: ClientOrderId | None = None
+    reduce_only: bool = False
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "request": GroupRequest(
+                symbol=self.symbol,
+                side=self.side,
+                quantity=self.quantity,
+                legs=[leg.leg() for leg in self.legs],
+                time_in_force=TimeInForce(self.time_in_force),
+                expires_at=self.expires_at,
+                wallet_id=self.user_wallet_id,
+                client_order_id=self.client_order_id,
+                reduce_only=self.reduce_only,
+                stop_loss=self.stop_loss,
+                take_profit=self.take_profit,
+            )
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OrderGroupView:
+    """A group with its orders, in the order in which they were given."""
+
+    group_id: str
+    orders: list[OrderView]
+
+    @classmethod
+    def of(cls, group: OrderGroup) -> Self:
+        return cls(group.id, [OrderView.of(record) for record in group.records])
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "startFlow": {"input": {"modelProvider": "rule_based"}},
     "triggerFlow": {"input": {"modelProvider": "rule_based", "orderQuantityOverride": "0.01"}},
     "createOrder": {"input": {"symbol": SYMBOL, "side": "BUY", "quantity": "0.01", "clientOrderId": "mine", "walletId": "<wallet>"}},
+    "createOcoOrder": {
+        "input": {
+            "symbol": SYMBOL,
+            "side": "SELL",
+            "quantity": "0.01",
+            "clientOrderId": "pair",
+            "legs": [{"orderType": "TAKE_PROFIT", "stopPrice": "900000"}, {"orderType": "TRAILING_STOP", "trail": "500"}],
+        },
+    },
     "previewOrder": {"input": {"symbol": SYMBOL, "side": "BUY", "quantity": "0.01", "walletId": "<wallet>"}},
     "orderByClientId": {"clientOrderId": "<client_order>"},
     "amendOrder": {"input": {"quantity": "0.02"}},
