@@ -12,8 +12,9 @@ from domain.trading.amending import OrderChanges
 from domain.trading.changing import OrderMonitored
 from domain.trading.grouping import GroupLeg, GroupRequest, OrderGroup
 from domain.trading.models import Fill, Position
-from domain.trading.monitoring import UNSET, Unset
+from domain.trading.monitoring import UNSET
 from domain.trading.positions import risk_level
+from domain.trading.protection import BreakEven, TrailingStop
 from domain.trading.records import OrderRecord
 from domain.trading.requests import OrderRequest
 
@@ -302,15 +303,41 @@ class MonitoredOrderView:
         return cls(looked.success, looked.message, order.status.value, order.filled_quantity, order.remaining_quantity)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailingStopBody:
+    """A stop that follows the price at a distance once it reaches `activation_price`, or the entry; not `enabled` takes it away."""
+
+    distance_percent: Annotated[Decimal, Field(gt=0, le=50)] = Decimal(2)
+    activation_price: Decimal | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakEvenBody:
+    """The stop goes to the entry once the profit reaches the percentage; not `enabled` takes that away."""
+
+    activation_profit_percent: Annotated[Decimal, Field(gt=0, le=1000)] = Decimal(1)
+    enabled: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class ProtectionBody:
     """What is left out or null stays as it is."""
 
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    trailing_stop: TrailingStopBody | None = None
+    break_even: BreakEvenBody | None = None
 
-    def arguments(self) -> dict[str, Decimal | Unset]:
+    def arguments(self) -> dict[str, Any]:
+        trail, even = self.trailing_stop, self.break_even
         return {
+            "trailing_stop": UNSET
+            if trail is None
+            else TrailingStop(trail.distance_percent, trail.activation_price)
+            if trail.enabled
+            else None,
+            "break_even": UNSET if even is None else BreakEven(even.activation_profit_percent) if even.enabled else None,
             "stop_loss": UNSET if self.stop_loss is None else self.stop_loss,
             "take_profit": UNSET if self.take_profit is None else self.take_profit,
         }
@@ -378,6 +405,8 @@ class PositionView:
                 "take_profit": position.take_profit,
                 "initial_stop_loss": position.initial_stop_loss,
                 "initial_take_profit": position.initial_take_profit,
+                "trailing_stop": _trailing_stop_of(position),
+                "break_even": _break_even_of(position),
             },
             exit=None if position.closed_at is None else _exit_of(position, held),
             created_at=position.created_at,
@@ -385,6 +414,29 @@ class PositionView:
             closed_at=position.closed_at,
             updated_at=position.updated_at,
         )
+
+
+def _trailing_stop_of(position: Position) -> dict[str, Any] | None:
+    if position.trail_percent is None:
+        return None
+    return {
+        "enabled": True,
+        "distance_percent": position.trail_percent,
+        "activation_price": position.trail_activation_price,
+        "activated_at": position.trailing_since,
+        "current_trigger": None if position.trailing_since is None else position.stop_loss,
+    }
+
+
+def _break_even_of(position: Position) -> dict[str, Any] | None:
+    if position.break_even_percent is None:
+        return None
+    return {
+        "enabled": True,
+        "activation_profit_percent": position.break_even_percent,
+        "activated": position.break_even_at is not None,
+        "activated_at": position.break_even_at,
+    }
 
 
 def _exit_of(position: Position, held_minutes: int) -> dict[str, Any]:

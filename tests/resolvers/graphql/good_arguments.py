@@ -67,7 +67,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "previewOrder": {"input": {"symbol": SYMBOL, "side": "BUY", "quantity": "0.01", "walletId": "<wallet>"}},
     "orderByClientId": {"clientOrderId": "<client_order>"},
     "amendOrder": {"input": {"quantity": "0.02"}},
-    "updatePosition": {"stopLoss": "40000", "takeProfit": "60000"},
+    "updatePosition": {
+        "stopLoss": "40000",
+        "takeProfit": "60000",
+        "trailingStop": {"distancePercent": "3"},
+        "breakEven": {"activationProfitPercent": "2"},
+    },
     "createRiskRule": {"input": RULE},
     "updateRiskRule": {"input": {**RULE, "isActive": False}},
     "createPlan": {"input": PLAN},

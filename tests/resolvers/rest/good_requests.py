@@ -75,7 +75,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "legs": [{"order_type": "take_profit", "stop_price": 900_000}, {"order_type": "trailing_stop", "trail": 500}],
     },
     "PATCH /api/v1/orders/{order_id}": {"quantity": 0.02},
-    "PATCH /api/v1/positions/{position_id}": {"stop_loss": 40_000, "take_profit": 60_000},
+    "PATCH /api/v1/positions/{position_id}": {
+        "stop_loss": 40_000, "take_profit": 60_000,
+        "trailing_stop": {"distance_percent": 3}, "break_even": {"activation_profit_percent": 2},
+    },
     "POST /api/v1/risk-rules": RULE,
     "PATCH /api/v1/risk-rules/{rule_id}": {**RULE, "is_active": False},
     "POST /api/v1/plans": PLAN,
