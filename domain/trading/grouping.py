@@ -20,7 +20,7 @@ from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.changing import withdraw_all
 from domain.trading.machine import TERMINAL
 from domain.trading.models import CancelReason, Order, OrderStatus
-from domain.trading.placing import Leg, RiskRefused, write_intent
+from domain.trading.placing import Leg, RiskRefused, same_order, write_intent
 from domain.trading.records import OrderRecord, records_of
 from domain.trading.requests import OrderRequest, check_client_order_id, check_shape, invalid, own_client_order_id
 from domain.trading.sending import send
@@ -88,7 +88,7 @@ async def place_oco(operation: Operation, request: GroupRequest) -> OrderGroup:
     symbol = find_instrument(request.symbol).symbol
     _check_group(request)
     fingerprint = fingerprint_of("place_oco", **asdict(replace(request, symbol=symbol)))
-    written = await _written_before(operation, fingerprint)
+    written = await _written_before(operation, request, fingerprint)
     if written is None:
         tick = await operation.use(Market).price(symbol)
         try:
@@ -142,26 +142,37 @@ async def _orders_of(work: UnitOfWork, group_id: str) -> Sequence[Order]:
     return orders
 
 
-async def _written_before(operation: Operation, fingerprint: str) -> str | None:
+async def _written_before(operation: Operation, request: GroupRequest, fingerprint: str) -> str | None:
     # A retry is answered whatever the market does by now.
-    if operation.idempotency_key is None:
-        return None
     async with operation.reading() as work:
-        return await answered(work, fingerprint)
+        if operation.idempotency_key is not None:
+            return await answered(work, fingerprint)
+        return await _twin(work, request)
+
+
+async def _twin(work: UnitOfWork, request: GroupRequest) -> str | None:
+    if request.client_order_id is None:
+        return None
+    wanted = _requests(request, request.client_order_id)
+    first = await order_by_client_id(work, wanted[0].client_order_id or "")
+    if first is None or first.group_id is None:
+        return None
+    written = await _orders_of(work, first.group_id)
+    if len(written) != len(wanted):
+        raise DomainError(ErrorCode.IDEMPOTENCY_CONFLICT, "This client order id was used for another group", group_id=first.group_id)
+    for order, one in zip(written, wanted, strict=True):
+        same_order(order, one, find_instrument(request.symbol))
+    work.forgo_record()
+    return first.group_id
 
 
 async def _write(work: UnitOfWork, request: GroupRequest, tick: Tick, fingerprint: str) -> str:
-    group_id = new_id("group")
-    orders = _requests(request, request.client_order_id or group_id)
-    twin = await order_by_client_id(work, orders[0].client_order_id or "")
-    if twin is not None and twin.group_id is not None:
-        group_id = twin.group_id
-        if len(await _orders_of(work, group_id)) != len(orders):
-            raise DomainError(ErrorCode.IDEMPOTENCY_CONFLICT, "This client order id was used for another group", group_id=group_id)
+    twin = await _twin(work, request)
+    group_id = twin or new_id("group")
     earlier = await claim(work, fingerprint, group_id)
-    if earlier is not None:
-        return earlier
-    for number, one in enumerate(orders):
+    if earlier is not None or twin is not None:
+        return earlier or group_id
+    for number, one in enumerate(_requests(request, request.client_order_id or group_id)):
         await write_intent(work, one, tick, leg=Leg(group_id, one.order_type is not OrderType.LIMIT, number == 0))
     entry_of(work).about(group_id, "order_group")
     return group_id

@@ -147,7 +147,7 @@ async def write_intent(
     twin = await _twin(work, owner, request.client_order_id)
     if twin is not None:
         work.forgo_record()
-        return _same(twin, request, find_instrument(request.symbol))
+        return same_order(twin, request, find_instrument(request.symbol))
     draft = await draft_order(work, request, tick, owner, order_id, leg)
     await check_draft(work, draft)
     order = draft.order
@@ -311,7 +311,7 @@ async def _written_before(operation: Operation, request: OrderRequest, fingerpri
         if twin is None:
             return None
         work.forgo_record()
-        return _same(twin, request, find_instrument(request.symbol)).id
+        return same_order(twin, request, find_instrument(request.symbol)).id
 
 
 async def _twin(work: UnitOfWork, user_id: str, client_order_id: str | None) -> Order | None:
@@ -321,7 +321,8 @@ async def _twin(work: UnitOfWork, user_id: str, client_order_id: str | None) -> 
     return (await work.session.scalars(query)).one_or_none()
 
 
-def _same(order: Order, request: OrderRequest, instrument: Instrument) -> Order:
+def same_order(order: Order, request: OrderRequest, instrument: Instrument) -> Order:
+    """Return the order that this request made before. Raises IDEMPOTENCY_CONFLICT if it asks for another one."""
     # What was asked for first counts, whatever the order has been amended to since.
     if _digest(request, instrument) != order.request_digest or request.wallet_id not in (None, order.wallet_id):
         raise DomainError(

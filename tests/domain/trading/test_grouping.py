@@ -160,6 +160,7 @@ async def test_an_equal_request_is_answered_with_the_same_group(desk: Desk) -> N
     assert second.id != group.id
     desk.source.silent = True  # a retry is answered whatever the market does by now
     assert (await place_oco(keyed, again)).id == second.id
+    assert (await place_oco(desk.operation, request)).id == group.id
     desk.source.silent = False
     for other in (oco(STOP, TARGET, leg("stop", stop_price="44000"), client_order_id="mine"), oco(TARGET, STOP, client_order_id="mine")):
         with pytest.raises(DomainError) as refusal:
