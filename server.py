@@ -26,6 +26,7 @@ from domain.audit.verifying import AuditReport, Pin, verify
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.runtime.logging import configure_logging
 from domain.runtime.operation import Operation
+from domain.runtime.rotation import Rotated
 from domain.runtime.runtime import Runtime
 from domain.runtime.settings import Settings
 from migrations import upgrade
@@ -291,6 +292,30 @@ async def _verify_audit(settings: Settings, start: int, end: int | None, pin: Pi
         await composition.dispose(runtime)
 
 
+def rotate_keys(settings: Settings, _arguments: argparse.Namespace) -> None:
+    """Seal what is stored encrypted with the first of the keys; ends with status 1 where something cannot be read."""
+    with _said_in_a_line("VAR_DIR"):
+        settings = settings.with_secret()
+    _bring_up_to_date(settings)
+    try:
+        done = uvloop.run(_rotate_keys(settings))
+    except ValueError as refusal:
+        raise SystemExit(f"Cannot start: {refusal}") from None
+    for one in done:
+        print(one.message)
+    unreadable = [f"{one.table} {id}" for one in done for id in one.unreadable]
+    if unreadable:
+        raise SystemExit(f"No key opens these, which were left as they are: {', '.join(unreadable)}")
+
+
+async def _rotate_keys(settings: Settings) -> list[Rotated]:
+    runtime = await composition.compose(settings)
+    try:
+        return await composition.rotate_keys(runtime.operation(door="command"))
+    finally:
+        await composition.dispose(runtime)
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One word of the command line; `arguments` are what follows it, by name, as argparse takes them."""
@@ -320,6 +345,7 @@ COMMANDS = {
             ("--expect", {"metavar": "POSITION:HASH", "help": "a head that an earlier walk named: it must still be there"}),
         ),
     ),
+    "rotate-keys": Command(rotate_keys, "encrypt all stored secrets anew with the first of ENCRYPTION_KEYS, while servers run"),
     "demo": Command(demo, "show a run of the documented sample flow, or many over a recorded market", DEMO_ARGUMENTS),
 }
 

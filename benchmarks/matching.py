@@ -13,8 +13,8 @@ from itertools import islice
 
 from domain.exchanges.book import Book
 from domain.exchanges.matching import apply
-from domain.exchanges.orders import Amend, BookOrder, Cancel, Command, Kind, Listing, Place, Tick
-from domain.exchanges.venue import Side
+from domain.exchanges.orders import Amend, BookOrder, Cancel, Command, Listing, Place, Tick
+from domain.exchanges.venue import OrderType, Side
 
 LISTING = Listing("BTC/USDT", Decimal("0.01"), Decimal("0.00001"))
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -49,7 +49,12 @@ def run(what: str, book: Book, commands: Iterator[Command]) -> None:
 def resting(id: str, draw: random.Random) -> Place:
     side = draw.choice(list(Side))
     return Place(
-        id, f"account_{draw.randrange(50)}", side, Kind.LIMIT, Decimal("0.01"), MID - side.sign * Decimal(draw.randint(20_00, 900_00)) / 100
+        id,
+        f"account_{draw.randrange(50)}",
+        side,
+        OrderType.LIMIT,
+        Decimal("0.01"),
+        MID - side.sign * Decimal(draw.randint(20_00, 900_00)) / 100,
     )
 
 
@@ -59,7 +64,7 @@ def away(order: BookOrder, draw: random.Random) -> Amend:
 
 
 def market(number: int, draw: random.Random) -> Place:
-    return Place(f"market_{number}", "taker", draw.choice(list(Side)), Kind.MARKET, Decimal(draw.randint(1, 2000)).scaleb(-5))
+    return Place(f"market_{number}", "taker", draw.choice(list(Side)), OrderType.MARKET, Decimal(draw.randint(1, 2000)).scaleb(-5))
 
 
 if __name__ == "__main__":

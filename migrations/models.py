@@ -13,6 +13,7 @@ from domain.runtime import event_log, idempotency, leases, outbox
 from domain.runtime.database import Base
 from domain.security_alerts import models as security_alerts
 from domain.trading import models as trading
+from domain.trading import paper_models as paper
 from domain.wallets import models as wallets
 
 MODULES = (
@@ -26,6 +27,7 @@ MODULES = (
     leases,
     notifications,
     outbox,
+    paper,
     plans,
     price_alerts,
     risk,

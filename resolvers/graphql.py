@@ -13,6 +13,7 @@ from domain.runtime.settings import Settings
 from resolvers.accounts import AccountMutations, AccountQueries
 from resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
 from resolvers.audit import AuditQueries
+from resolvers.credentials import CredentialMutations, CredentialQueries
 from resolvers.devices import DeviceMutations, DeviceQueries, DeviceSubscriptions
 from resolvers.errors import ErrorQueries
 from resolvers.executions import ExecutionMutations, ExecutionQueries, ExecutionSubscriptions
@@ -27,10 +28,11 @@ from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.price_alerts import PriceAlertMutations, PriceAlertQueries
 from resolvers.rate_limits import RateLimitQueries
-from resolvers.risk import RiskMutations, RiskQueries
+from resolvers.risk import RiskMutations, RiskQueries, RiskSubscriptions
 from resolvers.roles import RoleMutations, RoleQueries
 from resolvers.security_alerts import SecurityAlertMutations, SecurityAlertQueries
-from resolvers.wallets import WalletQueries
+from resolvers.wallet_definitions import WalletDefinitionMutations, WalletDefinitionQueries
+from resolvers.wallets import WalletMutations, WalletQueries
 from schema.scalars import SCALARS
 
 PATH = "/graphql"
@@ -41,6 +43,8 @@ QUERIES = (
     OrderQueries,
     PositionQueries,
     WalletQueries,
+    WalletDefinitionQueries,
+    CredentialQueries,
     RiskQueries,
     PlanQueries,
     SecurityAlertQueries,
@@ -60,6 +64,9 @@ MUTATIONS = (
     ExecutionMutations,
     OrderMutations,
     PositionMutations,
+    WalletMutations,
+    WalletDefinitionMutations,
+    CredentialMutations,
     RiskMutations,
     PlanMutations,
     NotificationMutations,
@@ -76,6 +83,7 @@ SUBSCRIPTIONS = (
     NotificationSubscriptions,
     MarketSubscriptions,
     DeviceSubscriptions,
+    RiskSubscriptions,
 )
 
 SCHEMA = strawberry.Schema(

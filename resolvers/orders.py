@@ -58,7 +58,7 @@ class OrderMutations:
         Order,
         "Place an order and answer with what became of it: `status` says whether it was filled, rejected, or is still being looked up "
         f"at a venue that does not answer. {KEY} Raises UNKNOWN_SYMBOL, VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, "
-        "STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED, NOT_FOUND, MARKET_UNAVAILABLE.",
+        "STOP_ON_WRONG_SIDE, TRADING_HALTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED, NOT_FOUND, MARKET_UNAVAILABLE.",
         service=placing.place_order,
     )
     async def create_order(self, info: Info, input: OrderInput, idempotency_key: str | None = None) -> models.Order:
@@ -111,8 +111,8 @@ class OrderMutations:
         Order,
         "Change the total quantity, the limit or the stop price of an order that can still be filled: all of it or nothing. Another price "
         "or a larger quantity goes to the end of the queue, a smaller quantity keeps its place. Raises NOT_FOUND, VALIDATION_ERROR, "
-        "QUANTITY_TOO_SMALL, INVALID_ORDER_STATE, INVALID_POSITION_STATE, AMEND_UNSUPPORTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, "
-        "MARKET_UNAVAILABLE, VENUE_REJECTED, VENUE_UNAVAILABLE.",
+        "QUANTITY_TOO_SMALL, INVALID_ORDER_STATE, INVALID_POSITION_STATE, AMEND_UNSUPPORTED, TRADING_HALTED, INSUFFICIENT_FUNDS, "
+        "RISK_LIMIT_EXCEEDED, MARKET_UNAVAILABLE, VENUE_REJECTED, VENUE_UNAVAILABLE.",
         service=amending.amend_order,
     )
     async def amend_order(self, info: Info, order_id: strawberry.ID, input: OrderChangesInput) -> models.Order:

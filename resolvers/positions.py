@@ -36,8 +36,8 @@ class PositionQueries:
 class PositionMutations:
     @mutation(
         PositionClosed,
-        "Close a position at the market by an opposite order. Raises NOT_FOUND, INVALID_POSITION_STATE, VENUE_REJECTED, and "
-        "VENUE_UNAVAILABLE while the outcome is not known.",
+        "Close a position at the market by an opposite order. Raises NOT_FOUND, INVALID_POSITION_STATE, TRADING_HALTED, VENUE_REJECTED, "
+        "and VENUE_UNAVAILABLE while the outcome is not known.",
         service=closing.close_position,
     )
     async def close_position(self, info: Info, position_id: strawberry.ID) -> closing.PositionClosed:

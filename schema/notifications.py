@@ -39,6 +39,7 @@ graphql_enum(
         "SECURITY_ALERT_RAISED": "Something suspicious happened to the account.",
         "SUBSCRIPTION_EXPIRING": "A subscription to a plan will end soon.",
         "SUBSCRIPTION_EXPIRED": "A subscription to a plan has ended.",
+        "TRADING_SWITCH_CHANGED": "A risk rule or an administrator moved the trading switch.",
         "WEBHOOK_DISABLED": "The server has switched a webhook off.",
         "MANUAL": "A person wrote it to themselves.",
     },

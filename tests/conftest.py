@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
 from domain.kernel.clock import ManualClock, SystemClock
@@ -32,6 +33,9 @@ SELECT datname FROM pg_database WHERE datname LIKE 'tradewind\_test\_%'
 AND (pg_stat_file('base/' || oid || '/PG_VERSION', true)).modification < now() - interval '1 hour'
 AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datname = pg_database.datname)
 """
+# How long an example takes says something about the machine, nothing about the code.
+hypothesis_settings.register_profile("any machine", deadline=None)
+hypothesis_settings.load_profile("any machine")
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
@@ -122,7 +126,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def settings_of_all_tests() -> Settings:
-    return Settings(secret_key=SecretStr(SECRET), lease_seconds=5, rate_limits=False)
+    # A deep market: what an order costs can be worked out by hand, whatever its size.
+    return Settings(secret_key=SecretStr(SECRET), lease_seconds=5, rate_limits=False, paper_liquidity="deep")
 
 
 @pytest.fixture

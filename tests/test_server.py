@@ -1,6 +1,7 @@
 """The command line and the composed application."""
 
 import asyncio
+import base64
 import json
 import logging
 import os
@@ -19,12 +20,14 @@ from pathlib import Path
 import httpx
 import pytest
 import structlog
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from domain import composition
 from domain.market.market import Market
+from domain.runtime.encryption import KeyRing
 from domain.runtime.rate_limits import MemoryRateLimiter, Unlimited
 from domain.runtime.redis_rate_limits import RedisRateLimiter
 from domain.runtime.settings import Settings
@@ -164,6 +167,29 @@ def test_verify_audit_says_whether_the_log_is_as_it_was_written(
     monkeypatch.setenv("SECRET_KEY", "y" * 40)
     with pytest.raises(SystemExit, match="broken at position 1: the entry was made with another SECRET_KEY"):
         main(["verify-audit"])
+
+
+def test_rotate_keys_seals_anew_and_names_what_no_key_opens(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (f"{name}:{base64.b64encode(name.encode() * 16).decode()}" for name in ("k1", "k2"))
+    sealed = KeyRing.of(Settings(encryption_keys=SecretStr(first))).seal("whsec_x", "user_1", "hook_1")
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite+aiosqlite:///")) as connection:
+        columns = "id, user_id, url, secret, is_active, failures, created_at"
+        connection.execute(f"INSERT INTO webhooks ({columns}) VALUES ('hook_1', 'user_1', 'https://x', ?, 1, 0, '2026-01-01')", [sealed])
+    for name, value in {"DATABASE_URL": sqlite_url, "VAR_DIR": str(tmp_path), "SECRET_KEY": "x" * 40}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ENCRYPTION_KEYS", second)
+    with pytest.raises(SystemExit, match="No key opens these, which were left as they are: webhooks hook_1"):
+        main(["rotate-keys"])
+    monkeypatch.setenv("ENCRYPTION_KEYS", f"{second},{first}")
+    for rotated in (1, 0):
+        capsys.readouterr()
+        main(["rotate-keys"])
+        assert f"webhooks: {rotated} encrypted anew, all with the key k2 but 0" in capsys.readouterr().out
+    monkeypatch.setenv("ENCRYPTION_KEYS", "k3:short")
+    with pytest.raises(SystemExit, match="ENCRYPTION_KEYS needs name:key"):
+        main(["rotate-keys"])
 
 
 async def test_composed_runtime_has_a_market(settings: Settings) -> None:

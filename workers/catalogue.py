@@ -1,11 +1,24 @@
 """Every job and every timetable entry of the system; importing this registers the jobs."""
 
 from domain.runtime.settings import Settings
-from workers import accounts, audit, devices, flows, maintenance, notifications, plans, price_alerts, security_alerts, trading
+from workers import (
+    accounts,
+    audit,
+    devices,
+    flows,
+    maintenance,
+    notifications,
+    plans,
+    price_alerts,
+    risk,
+    security_alerts,
+    trading,
+    wallets,
+)
 from workers.jobs import JOBS
 from workers.timetable import Entry
 
-MODULES = (accounts, audit, devices, flows, maintenance, notifications, plans, price_alerts, security_alerts, trading)
+MODULES = (accounts, audit, devices, flows, maintenance, notifications, plans, price_alerts, risk, security_alerts, trading, wallets)
 
 
 def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
@@ -19,6 +32,7 @@ def timetable_entries(settings: Settings) -> tuple[Entry, ...]:
         *maintenance.ENTRIES,
         *accounts.ENTRIES,
         *notifications.ENTRIES,
+        *wallets.ENTRIES,
     )
 
 

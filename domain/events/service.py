@@ -24,6 +24,7 @@ NEEDED: Mapping[str, Permission] = {
     "price_alert": Permission.MARKET_READ,
     "security_alert": Permission.PROFILE_READ,
     "subscription": Permission.USER_PLANS_READ,
+    "trading_switch": Permission.RISK_RULES_READ,
     "webhook": Permission.NOTIFICATIONS_READ,
 }
 LATEST = "latest"

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from domain.exchanges.ccxt_addresses import RefusalOf, guard, lead_to
 from domain.exchanges.ccxt_dialects import dialect_of
 from domain.exchanges.ccxt_errors import meaning_of
 from domain.exchanges.venue import Refusal, VenueLockedOut, VenueRateLimited, VenueRejected, VenueUnavailable
@@ -20,26 +21,45 @@ NOBODY = ""
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The keys of an account; `password` only where the exchange has a third one. They never appear in a text."""
+    """The keys of an account; `password` only where the exchange has a third one. They never appear in a text.
+
+    Keys that were refused are tried again when their `version` is another one.
+    """
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
     password: str = field(default="", repr=False)
+    version: int = 0
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What must not be in any text."""
+        return tuple(text for text in (self.api_key, self.secret, self.password) if text)
 
 
 CredentialsOf = Callable[[str], Awaitable[Credentials]]
+# Where the exchange is reached at the moment, None for where ccxt expects it.
+AddressOf = Callable[[], Awaitable[str | None]]
+
+
+async def as_ccxt_knows() -> str | None:
+    """Return None: the exchange is reached where ccxt expects it."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """How an exchange is reached.
 
-    `base_url` replaces scheme, host and port of every address; a `sandbox` trades nothing real. A question that can be asked again
-    is, after each of `pause_seconds`. `paces_requests` waits between them as long as the exchange's rules want.
+    `base_url` replaces scheme, host and port of every address; where it is None, `address_of` is asked before each question.
+    `refusal_of` says of every address to be connected to whether it may be. A `sandbox` trades nothing real. A question that can be
+    asked again is, after each of `pause_seconds`. `paces_requests` waits between them as long as the exchange's rules want.
     """
 
     sandbox: bool = False
     base_url: str | None = None
+    address_of: AddressOf = as_ccxt_knows
+    refusal_of: RefusalOf | None = None
     request_seconds: float = 10.0
     pause_seconds: tuple[float, ...] = (0.1, 0.4, 1.6)
     paces_requests: bool = True
@@ -56,6 +76,7 @@ class _Line:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     client: Any = None
     credentials: Credentials | None = None
+    address: str | None = None
     refused: Credentials | None = None
 
 
@@ -134,7 +155,7 @@ class CcxtClients:
 
     def _meaning_of(self, error: Exception, line: _Line, gate: _Gate) -> VenueRejected | VenueUnavailable:
         headers = None if line.client is None else line.client.last_response_headers
-        meaning = meaning_of(error, headers, gate.strikes)
+        meaning = meaning_of(error, headers, gate.strikes, line.credentials.texts if line.credentials else ())
         if isinstance(meaning, VenueRateLimited):
             gate.strikes += 1
             gate.closed_until = self._clock.now() + timedelta(seconds=meaning.retry_after_seconds)
@@ -146,17 +167,18 @@ class CcxtClients:
         credentials = None if account == NOBODY else await self._credentials_of(account)
         if credentials is not None and credentials == line.refused:
             raise VenueLockedOut(f"{self._exchange_id} does not accept the credentials of this account")
-        if line.client is not None and line.credentials != credentials:
+        address = self._connection.base_url or await self._connection.address_of()
+        if line.client is not None and (line.credentials, line.address) != (credentials, address):
             await _drop(line)
         line.refused = None
         if line.client is None:
-            line.client = await self._client(credentials)
-            line.credentials = credentials
+            line.client = await self._client(credentials, address)
+            line.credentials, line.address = credentials, address
         if not line.client.markets:
             await line.client.load_markets()
         return line.client
 
-    async def _client(self, credentials: Credentials | None) -> Any:
+    async def _client(self, credentials: Credentials | None, address: str | None) -> Any:
         ccxt = await load_ccxt()
         if self._exchange_id not in ccxt.exchanges:
             raise VenueRejected(f"ccxt knows no exchange {self._exchange_id[:40]}", Refusal.NOT_SUPPORTED)
@@ -176,8 +198,10 @@ class CcxtClients:
                 await client.close()
                 raise VenueRejected(f"{self._exchange_id} has no sandbox", Refusal.NOT_SUPPORTED)
             client.set_sandbox_mode(True)
-        if self._connection.base_url is not None:
-            client.urls["api"] = _elsewhere(client.urls["api"], self._connection.base_url)
+        if address is not None:
+            lead_to(client, address)
+        if self._connection.refusal_of is not None:
+            await guard(client, self._connection.refusal_of, urlsplit(address).hostname or "" if address else self._exchange_id)
         return client
 
 
@@ -192,9 +216,3 @@ async def _drop(line: _Line) -> None:
     client, line.client, line.credentials = line.client, None, None
     if client is not None:
         await client.close()
-
-
-def _elsewhere(addresses: Any, base_url: str) -> Any:
-    if isinstance(addresses, dict):
-        return {name: _elsewhere(address, base_url) for name, address in addresses.items()}
-    return base_url + urlsplit(addresses).path if isinstance(addresses, str) else addresses

@@ -1,7 +1,8 @@
 """What the errors of ccxt mean: the order was refused, or nobody knows, or the exchange wants to be left alone."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, quote_plus
 
 from domain.exchanges.venue import Refusal, VenueLockedOut, VenueRateLimited, VenueRejected, VenueUnavailable
 
@@ -39,13 +40,15 @@ def is_duplicate(refusal: VenueRejected) -> bool:
     return refusal.reason in (Refusal.INVALID_ORDER, Refusal.OTHER) and _DUPLICATE.search(str(refusal)) is not None
 
 
-def meaning_of(error: Exception, headers: Mapping[str, str] | None, strikes: int) -> VenueRejected | VenueUnavailable:
-    """Return what an error of ccxt means for us.
+def meaning_of(
+    error: Exception, headers: Mapping[str, str] | None, strikes: int, secrets: Sequence[str] = ()
+) -> VenueRejected | VenueUnavailable:
+    """Return what an error of ccxt means for us, in words that hold none of the secrets.
 
     `headers` are those of the last answer; `strikes` counts the calls in a row that were refused as too many, for the back-off where
     the exchange names no time: 1 s, 2 s, 4 s … 60 s.
     """
-    names, text = names_of(error), str(error)[:500]
+    names, text = names_of(error), _without(secrets, str(error))[:500]
     if "AuthenticationError" in names or _LOCKED_OUT.search(text):
         # After one good answer ccxt takes -2015 for a passing ban; a key that has been revoked says the same and must not be used on.
         return VenueLockedOut(text)
@@ -60,6 +63,14 @@ def meaning_of(error: Exception, headers: Mapping[str, str] | None, strikes: int
     if _BELOW_MINIMUM.search(text):
         return VenueRejected(text, Refusal.BELOW_MINIMUM)
     return VenueRejected(text, next((reason for name, reason in _REFUSALS.items() if name in names), Refusal.OTHER))
+
+
+def _without(secrets: Sequence[str], text: str) -> str:
+    # Longest first: one may be part of another. Some exchanges have the key in the address, and ccxt quotes addresses.
+    for secret in sorted(secrets, key=len, reverse=True):
+        for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
+            text = text.replace(form, "***")
+    return text
 
 
 def _wanted_pause(headers: Mapping[str, str] | None) -> float | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -155,6 +156,14 @@ class CcxtVenue:
     async def rules(self, symbol: str) -> InstrumentRules:
         async with self._in_time():
             return await self._rules_for(NOBODY, symbol)
+
+    async def server_time(self, account: str) -> datetime | None:
+        async def ask(client: Any) -> datetime | None:
+            milliseconds = await client.fetch_time() if client.has.get("fetchTime") else None
+            return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+        async with self._in_time():
+            return await self._clients.ask(account, ask)
 
     async def close(self) -> None:
         """Close every connection."""

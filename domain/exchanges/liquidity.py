@@ -1,35 +1,20 @@
-"""The synthetic side of a book: what the rest of the market offers around its price, as a pure function."""
+"""What the rest of the market offers around its price, as pure functions: a book of levels, or as much as anybody wants."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from hashlib import blake2b
+from typing import Protocol
 
 from domain.exchanges.orders import Listing
 from domain.exchanges.venue import Side
-from domain.kernel.money import EXACT
+from domain.kernel.money import EXACT, round_to_step
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HALF = Decimal("0.5")
-
-
-@dataclass(frozen=True, slots=True)
-class LiquidityModel:
-    """How the synthetic book is shaped.
-
-    Levels lie on a grid whose step is about `step_rate` of the price, there are `levels` of them on each side, and what was taken
-    from them comes back when the next `refill` of time begins. The level furthest from the price is about `growth` times as deep as
-    the nearest.
-    """
-
-    levels: int = 20
-    step_rate: Decimal = Decimal("0.0001")
-    growth: int = 10
-    refill: timedelta = timedelta(minutes=1)
-
-
-DEFAULT_MODEL = LiquidityModel()
+# More contracts than anybody could trade.
+BOTTOMLESS = Decimal(10) ** 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +33,138 @@ class Ladder:
     asks: tuple[Level, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All that the rest of the market depends on: its price, the stretch of time, and about what one side offers, in contracts."""
+
+    listing: Listing
+    mid: Decimal
+    bucket: int
+    seed: int
+    volume: Decimal
+
+
+class LiquidityModel(Protocol):
+    """How the rest of the market trades with orders. Its answers depend on nothing but their arguments."""
+
+    @property
+    def refill(self) -> timedelta:
+        """Return how long what was taken stays taken."""
+        ...
+
+    def levels(self, around: Surroundings, side: Side) -> Iterator[Level]:
+        """Yield what is offered to incoming orders on one side, best first; to be consumed within the EXACT context."""
+        ...
+
+    def arriving(self, around: Surroundings, side: Side) -> Iterator[Level]:
+        """Yield what comes to the orders that rest on the other side: each trades at its own price with what is no worse than that."""
+        ...
+
+    def worst_price(self, listing: Listing, side: Side, mid: Decimal) -> Decimal:
+        """Return the worst price of one side at which an order without a limit trades while the market stands at `mid`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BookLiquidity:
+    """A book whose depth is limited: size costs.
+
+    Levels lie on a grid whose step is about `step_rate` of the price, there are `depth` of them on each side, and what was taken
+    from them comes back when the next `refill` of time begins. The level furthest from the price is about `growth` times as deep as
+    the nearest. Orders without a limit trade as far as the last level and no further, also with other people's orders.
+    """
+
+    depth: int = 20
+    step_rate: Decimal = Decimal("0.0001")
+    growth: int = 10
+    refill: timedelta = timedelta(minutes=1)
+
+    def levels(self, around: Surroundings, side: Side) -> Iterator[Level]:
+        """Yield the levels of one side.
+
+        The best bid is the highest grid price at least half a step below the price, the best ask mirrors it: the spread is one to two
+        steps, never nothing. Each level is scaled by a hash between 0.5 and 1.5 and has at least one lot. Where prices must be
+        positive, bids end above zero.
+        """
+        listing = around.listing
+        lots = int(around.volume // listing.lot)
+        if lots <= 0:
+            return
+        number, step = self._touch(listing, side, around.mid)
+        # In whole numbers from here on, ticks and lots: levels are made for every order that comes.
+        # Weights from 1 to `growth` in a straight line, scaled so that they add up to 1.
+        last = max(self.depth - 1, 1)
+        whole = 1000 * self.depth * (2 * last + (self.growth - 1) * (self.depth - 1))
+        for index in range(self.depth):
+            ticks = (number - side.sign * index) * step
+            if ticks <= 0 and not listing.allow_negative_price:
+                return
+            weight = 2 * (last + (self.growth - 1) * index)
+            quantity = lots * weight * _permille(around, side, ticks) // whole
+            yield Level(listing.tick * ticks, listing.lot * max(quantity, 1))
+
+    def arriving(self, around: Surroundings, side: Side) -> Iterator[Level]:
+        """Yield the levels of one side: they trade with whatever rests in their way."""
+        return self.levels(around, side)
+
+    def worst_price(self, listing: Listing, side: Side, mid: Decimal) -> Decimal:
+        """Return the price of the last level."""
+        with localcontext(EXACT):
+            number, step = self._touch(listing, side, mid)
+            ticks = (number - side.sign * (self.depth - 1)) * step
+            return listing.tick * (ticks if listing.allow_negative_price else max(ticks, 1))
+
+    def steps(self, listing: Listing, mid: Decimal) -> int:
+        """Return the ticks between two levels: 1, 2 or 5 times a power of ten, at most `step_rate` of the price, at least one."""
+        ticks = int(EXACT.divide_int(EXACT.multiply(abs(mid), self.step_rate), listing.tick))
+        if ticks < 2:
+            return 1
+        power: int = 10 ** (len(str(ticks)) - 1)
+        lead = ticks // power
+        return power * (5 if lead >= 5 else 2 if lead >= 2 else 1)
+
+    def _touch(self, listing: Listing, side: Side, mid: Decimal) -> tuple[int, int]:
+        # The number of the best level on the grid, and the ticks between two levels.
+        step = self.steps(listing, mid)
+        middle = mid / (listing.tick * step)
+        if side is Side.SELL:
+            return int((middle + HALF).to_integral_value(ROUND_CEILING)), step
+        return int((middle - HALF).to_integral_value(ROUND_FLOOR)), step
+
+
+@dataclass(frozen=True, slots=True)
+class DeepLiquidity:
+    """A market without a bottom: every order fills whole.
+
+    Incoming orders trade at the market's price, moved against them by `slippage_rate` of its size and rounded to the next tick in the
+    same direction; resting orders fill at their own price once the market's price reaches it. A limit between the two prices rests.
+    """
+
+    slippage_rate: Decimal = Decimal("0.0001")
+    refill: timedelta = timedelta(minutes=1)
+
+    def levels(self, around: Surroundings, side: Side) -> Iterator[Level]:
+        """Yield the one price of this side."""
+        yield Level(self.worst_price(around.listing, side, around.mid), BOTTOMLESS)
+
+    def arriving(self, around: Surroundings, side: Side) -> Iterator[Level]:
+        """Yield the market's price itself."""
+        yield Level(around.mid, BOTTOMLESS)
+
+    def worst_price(self, listing: Listing, side: Side, mid: Decimal) -> Decimal:
+        """Return the one price of this side."""
+        with localcontext(EXACT):
+            slipped = mid - side.sign * abs(mid) * self.slippage_rate
+            price = round_to_step(slipped, listing.tick, "floor" if side is Side.BUY else "ceiling")
+            # A price that slips to nothing would be no price where prices must be positive.
+            return price if listing.allow_negative_price else max(price, listing.tick)
+
+
+DEFAULT_MODEL = BookLiquidity()
+
+
 def bucket_of(moment: datetime, model: LiquidityModel = DEFAULT_MODEL) -> int:
-    """Return the number of the stretch of time in which what is taken from the synthetic book stays taken."""
+    """Return the number of the stretch of time in which what is taken from the market stays taken."""
     return (moment - EPOCH) // model.refill
 
 
@@ -62,50 +177,10 @@ def liquidity_of(
     a price depends on the symbol, the stretch of time and the price itself, so it stays put while `mid` moves a little.
     """
     with localcontext(EXACT):
-        bucket = bucket_of(moment, model)
-        bids, asks = (tuple(levels_of(listing, side, mid, bucket, seed, volume, model)) for side in (Side.BUY, Side.SELL))
-        return Ladder(bids, asks)
+        around = Surroundings(listing, mid, bucket_of(moment, model), seed, volume)
+        return Ladder(tuple(model.levels(around, Side.BUY)), tuple(model.levels(around, Side.SELL)))
 
 
-def levels_of(
-    listing: Listing, side: Side, mid: Decimal, bucket: int, seed: int, volume: Decimal, model: LiquidityModel = DEFAULT_MODEL
-) -> Iterator[Level]:
-    """Yield the levels of one side, best first; to be consumed within the EXACT context.
-
-    The best bid is the highest grid price at least half a step below `mid`, the best ask mirrors it: the spread is one to two steps,
-    never nothing. Each level is scaled by a hash between 0.5 and 1.5 and has at least one lot. Where prices must be positive, bids
-    end above zero.
-    """
-    lots = int(volume // listing.lot)
-    if lots <= 0:
-        return
-    step = steps_of(listing, mid, model)
-    away = -side.sign
-    # In whole numbers from here on, ticks and lots: levels are made for every order that comes.
-    middle = mid / (listing.tick * step)
-    number = int((middle + HALF).to_integral_value(ROUND_CEILING) if away > 0 else (middle - HALF).to_integral_value(ROUND_FLOOR))
-    # Weights from 1 to `growth` in a straight line, scaled so that they add up to 1.
-    last = max(model.levels - 1, 1)
-    whole = 1000 * model.levels * (2 * last + (model.growth - 1) * (model.levels - 1))
-    for index in range(model.levels):
-        ticks = (number + away * index) * step
-        if ticks <= 0 and not listing.allow_negative_price:
-            return
-        weight = 2 * (last + (model.growth - 1) * index)
-        depth = lots * weight * _permille(seed, listing.symbol, bucket, side, ticks) // whole
-        yield Level(listing.tick * ticks, listing.lot * max(depth, 1))
-
-
-def steps_of(listing: Listing, mid: Decimal, model: LiquidityModel = DEFAULT_MODEL) -> int:
-    """Return the ticks between two levels: 1, 2 or 5 times a power of ten, at most `step_rate` of the price, at least one."""
-    ticks = int(EXACT.divide_int(EXACT.multiply(abs(mid), model.step_rate), listing.tick))
-    if ticks < 2:
-        return 1
-    power: int = 10 ** (len(str(ticks)) - 1)
-    lead = ticks // power
-    return power * (5 if lead >= 5 else 2 if lead >= 2 else 1)
-
-
-def _permille(seed: int, symbol: str, bucket: int, side: Side, ticks: int) -> int:
-    text = f"{seed}\x1f{symbol}\x1f{bucket}\x1f{side.value}\x1f{ticks}"
+def _permille(around: Surroundings, side: Side, ticks: int) -> int:
+    text = f"{around.seed}\x1f{around.listing.symbol}\x1f{around.bucket}\x1f{side.value}\x1f{ticks}"
     return 500 + int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) % 1001

@@ -15,7 +15,6 @@ from domain.exchanges.orders import (
     CancelAll,
     Command,
     Event,
-    Kind,
     Place,
     Reason,
     Rejected,
@@ -25,7 +24,7 @@ from domain.exchanges.orders import (
 from domain.exchanges.shapes import Refused, amended_shape, check_position, check_shape, check_tick
 from domain.exchanges.triggers import WAITING_KINDS, in_order_of_passing, stop_behind
 from domain.exchanges.turn import Turn, oldest_first
-from domain.exchanges.venue import Side, VenueStatus
+from domain.exchanges.venue import OrderType, Side, VenueStatus
 from domain.kernel.money import EXACT
 
 
@@ -66,12 +65,12 @@ def _place(turn: Turn, command: Place) -> None:
     quantity, stop_price = command.quantity, command.stop_price
     if command.reduce_only:
         assert command.position is not None
-        turn.positions[command.account] = command.position
-        turn.refit(command.account)
-        quantity = min(quantity, turn.reducible(command.account, command.side))
+        turn.positions[command.holder] = command.position
+        turn.refit(command.holder)
+        quantity = min(quantity, turn.reducible(command.holder, command.side))
         if quantity == 0:
             raise Refused(Reason.REDUCE_ONLY, "There is no position that this order would reduce")
-    if command.kind is Kind.TRAILING_STOP:
+    if command.kind is OrderType.TRAILING_STOP:
         if turn.market is None or command.trail is None:
             raise Refused(Reason.NO_MARKET, "There is no price yet that a stop could follow")
         stop_price = stop_behind(turn.listing, command.side, command.trail, command.trail_is_percent, turn.market.price)
@@ -92,6 +91,7 @@ def _place(turn: Turn, command: Place) -> None:
         reduce_only=command.reduce_only,
         waiting=command.kind in WAITING_KINDS,
         sequence=turn.next_sequence(),
+        book=command.book,
     )
     turn.refuse_if_it_would_take(order)
     turn.events.append(Accepted(order.id, order.quantity))
@@ -102,7 +102,7 @@ def _amend(turn: Turn, command: Amend) -> None:
     order = turn.live(command.order_id)
     changed = amended_shape(turn.listing, order, command)
     if order.reduce_only:
-        changed = replace(changed, quantity=min(changed.quantity, order.filled + turn.reducible(order.account, order.side)))
+        changed = replace(changed, quantity=min(changed.quantity, order.filled + turn.reducible(order.holder, order.side)))
     kept = (changed.price, changed.stop_price) == (order.price, order.stop_price) and changed.quantity <= order.quantity
     if not kept:
         changed = replace(changed, sequence=turn.next_sequence())
@@ -128,8 +128,9 @@ def _cancel_all(turn: Turn, command: CancelAll) -> None:
 
 def _set_position(turn: Turn, command: SetPosition) -> None:
     check_position(command)
-    turn.positions[command.account] = command.position
-    turn.refit(command.account)
+    holder = command.account, command.book
+    turn.positions[holder] = command.position
+    turn.refit(holder)
 
 
 def _tick(turn: Turn, command: Tick) -> None:

@@ -5,24 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.exchanges.venue import Side, TimeInForce, VenueStatus
+from domain.exchanges.venue import OrderType, Side, TimeInForce, VenueStatus
 
 ZERO = Decimal(0)
 
-
-class Kind(StrEnum):
-    """How an order waits and trades.
-
-    `stop` and `take_profit` wait for the market's price and then trade at the market; with a limit price they become limit orders
-    (`stop_limit`, and `take_profit` with a price). A `trailing_stop` is a stop that follows the price at a distance.
-    """
-
-    MARKET = "market"
-    LIMIT = "limit"
-    STOP = "stop"
-    STOP_LIMIT = "stop_limit"
-    TAKE_PROFIT = "take_profit"
-    TRAILING_STOP = "trailing_stop"
+# Whose position it is: an account may keep several in one instrument, each in a book of its own.
+Holder = tuple[str, str]
 
 
 class Liquidity(StrEnum):
@@ -65,7 +53,6 @@ class Listing:
     lot: Decimal
     contract_size: Decimal = Decimal(1)
     allow_negative_price: bool = False
-    allow_short: bool = True
     maker_rate: Decimal = Decimal("0.001")
     taker_rate: Decimal = Decimal("0.001")
 
@@ -81,7 +68,7 @@ class BookOrder:
     id: str
     account: str
     side: Side
-    kind: Kind
+    kind: OrderType
     quantity: Decimal
     filled: Decimal
     price: Decimal | None
@@ -94,6 +81,11 @@ class BookOrder:
     reduce_only: bool
     waiting: bool
     sequence: int
+    book: str = ""
+
+    @property
+    def holder(self) -> Holder:
+        return self.account, self.book
 
     @property
     def remaining(self) -> Decimal:
@@ -105,14 +97,15 @@ class Place:
     """Take an order.
 
     `price`, `stop_price` and `trail` belong to the kinds that need them; any other combination is refused. DAY and GTD need
-    `expires_at` (for DAY the end of the session). A reduce-only order needs `position`, what the account holds in this instrument at
-    this moment (negative when short); it is made smaller to fit, and refused where there is nothing to reduce.
+    `expires_at` (for DAY the end of the session), but for market orders, which never rest. A reduce-only order needs `position`, what
+    the account holds in its `book` of this instrument at this moment (negative when short); it is made smaller to fit, and refused
+    where there is nothing to reduce.
     """
 
     order_id: str
     account: str
     side: Side
-    kind: Kind
+    kind: OrderType
     quantity: Decimal
     price: Decimal | None = None
     stop_price: Decimal | None = None
@@ -123,6 +116,11 @@ class Place:
     post_only: bool = False
     reduce_only: bool = False
     position: Decimal | None = None
+    book: str = ""
+
+    @property
+    def holder(self) -> Holder:
+        return self.account, self.book
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +163,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class SetPosition:
-    """Say what an account holds after a change that did not happen in this book; its reduce-only orders are made to fit."""
+    """Say what an account holds in a book after a change that did not happen in this book; its reduce-only orders are made to fit."""
 
     account: str
     position: Decimal
+    book: str = ""
 
 
 Command = Place | Amend | Cancel | CancelAll | Tick | SetPosition

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from domain.exchanges.orders import ZERO, Amend, BookOrder, Kind, Listing, Place, Reason, SetPosition, Tick
-from domain.exchanges.venue import TimeInForce
+from domain.exchanges.orders import ZERO, Amend, BookOrder, Listing, Place, Reason, SetPosition, Tick
+from domain.exchanges.venue import OrderType, TimeInForce
 from domain.kernel.errors import DomainError, ErrorCode
 
 # Whether a kind of order has a limit price, a stop price and a distance: always, never, or (None) as the user likes.
 SHAPES: Mapping[str, tuple[bool | None, bool, bool]] = {
-    Kind.MARKET: (False, False, False),
-    Kind.LIMIT: (True, False, False),
-    Kind.STOP: (False, True, False),
-    Kind.STOP_LIMIT: (True, True, False),
-    Kind.TAKE_PROFIT: (None, True, False),  # without a price it trades at the market
-    Kind.TRAILING_STOP: (False, False, True),
+    OrderType.MARKET: (False, False, False),
+    OrderType.LIMIT: (True, False, False),
+    OrderType.STOP: (False, True, False),
+    OrderType.STOP_LIMIT: (True, True, False),
+    OrderType.TAKE_PROFIT: (None, True, False),  # without a price it trades at the market
+    OrderType.TRAILING_STOP: (False, False, True),
 }
 EXPIRING = frozenset({TimeInForce.DAY, TimeInForce.GTD})
 IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
@@ -40,7 +40,11 @@ def check_shape(listing: Listing, command: Place) -> None:
         _check_price(listing, name, given[name])
     if command.trail is not None and not (command.trail.is_finite() and command.trail > 0):
         raise Refused(Reason.INVALID, "trail must be above zero")
-    if (command.expires_at is not None) is not (command.time_in_force in EXPIRING):
+    expires = command.time_in_force in EXPIRING
+    # A market order never rests: it has ended before its day does.
+    if (command.expires_at is None and expires and command.kind is not OrderType.MARKET) or (
+        command.expires_at is not None and not expires
+    ):
         raise Refused(Reason.INVALID, "DAY and GTD orders need expires_at, and no others have it")
     if command.expires_at is not None and command.expires_at.tzinfo is None:
         raise Refused(Reason.INVALID, "expires_at needs a time zone")
@@ -56,7 +60,7 @@ def amended_shape(listing: Listing, order: BookOrder, command: Amend) -> BookOrd
         raise Refused(Reason.INVALID, "There is nothing to change")
     if command.price is not None and order.price is None:
         raise Refused(Reason.INVALID, "The order has no price")
-    if command.stop_price is not None and (not order.waiting or order.kind is Kind.TRAILING_STOP):
+    if command.stop_price is not None and (not order.waiting or order.kind is OrderType.TRAILING_STOP):
         raise Refused(Reason.INVALID, "The order has no stop price, or the market moves or has used it")
     for name, price in (("price", command.price), ("stop_price", command.stop_price)):
         _check_price(listing, name, price)

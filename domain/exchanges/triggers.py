@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Protocol
 
-from domain.exchanges.orders import Kind
-from domain.exchanges.venue import Side
+from domain.exchanges.venue import OrderType, Side
 from domain.kernel.money import EXACT, round_to_step
 
-WAITING_KINDS = frozenset({Kind.STOP, Kind.STOP_LIMIT, Kind.TAKE_PROFIT, Kind.TRAILING_STOP})
+WAITING_KINDS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP})
 
 
 class Ticked(Protocol):
@@ -46,7 +45,7 @@ def is_reached(order: Waiting, last: Decimal) -> bool:
     A buy stop is reached from below and a sell stop from above; a target (`take_profit`) the other way round.
     """
     assert order.stop_price is not None
-    rising = (order.side is Side.BUY) is not (order.kind == Kind.TAKE_PROFIT)
+    rising = (order.side is Side.BUY) is not (order.kind == OrderType.TAKE_PROFIT)
     return last >= order.stop_price if rising else last <= order.stop_price
 
 

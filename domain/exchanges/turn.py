@@ -15,7 +15,7 @@ from domain.exchanges.orders import (
     Closed,
     Event,
     Filled,
-    Kind,
+    Holder,
     Liquidity,
     Reason,
     StopMoved,
@@ -23,7 +23,7 @@ from domain.exchanges.orders import (
 )
 from domain.exchanges.shapes import Refused
 from domain.exchanges.triggers import followed, is_reached
-from domain.exchanges.venue import Side, TimeInForce, VenueStatus
+from domain.exchanges.venue import OrderType, Side, TimeInForce, VenueStatus
 
 
 class _Step(NamedTuple):
@@ -46,8 +46,8 @@ class Turn:
     def after(self) -> Book:
         """Return the changed book; positions that no reduce-only order needs any more are forgotten."""
         if self.positions:
-            needed = {order.account for order in self.orders.values() if order.reduce_only}
-            self.positions = {account: position for account, position in self.positions.items() if account in needed}
+            needed = {order.holder for order in self.orders.values() if order.reduce_only}
+            self.positions = {holder: position for holder, position in self.positions.items() if holder in needed}
         return Book(
             self.listing,
             self.book.seed,
@@ -75,7 +75,7 @@ class Turn:
 
     def follow(self, price: Decimal) -> None:
         """Move the trailing stops after the market, which stands at `price`."""
-        for order in oldest_first(order for order in self.orders.values() if order.kind is Kind.TRAILING_STOP):
+        for order in oldest_first(order for order in self.orders.values() if order.kind is OrderType.TRAILING_STOP):
             stop_price = followed(self.listing, order, price)
             if stop_price != order.stop_price:
                 self.orders[order.id] = replace(order, stop_price=stop_price)
@@ -108,9 +108,9 @@ class Turn:
             else:
                 maker = self.fill(self.orders[step.maker], step, Liquidity.MAKER, synthetic=False)
                 self.keep(maker)
-                self.refit(maker.account)
+                self.refit(maker.holder)
             order = self.fill(order, step, Liquidity.TAKER, synthetic=step.maker is None)
-            self.refit(order.account)
+            self.refit(order.holder)
         if order.remaining == 0:
             self.close(order, VenueStatus.FILLED, None)
         elif met_itself:
@@ -132,20 +132,20 @@ class Turn:
                 if maker.account == order.account:
                     return steps, True
                 if maker.reduce_only:
-                    quantity = min(quantity, self.reducing(positions[maker.account], maker.side))
+                    quantity = min(quantity, self.reducing(positions[maker.holder], maker.side))
             quantity = min(quantity, left)
             if quantity > 0:
                 steps.append(_Step(maker.id if maker else None, price, quantity))
                 left -= quantity
-                if maker is not None and maker.account in positions:
-                    positions[maker.account] += maker.side.sign * quantity
+                if maker is not None and maker.holder in positions:
+                    positions[maker.holder] += maker.side.sign * quantity
             if left == 0:
                 break
         return steps, False
 
     def opposite(self, order: BookOrder) -> Iterator[tuple[BookOrder | None, Decimal, Decimal]]:
         """Yield maker (None: the synthetic book), price and quantity of all that the order could trade with, best first."""
-        side, sign = order.side.opposite, order.side.sign
+        side, sign, limit = order.side.opposite, order.side.sign, self.limit_of(order)
         levels = self.offers(side)
         level = next(levels, None)
         for _, _, id in self.ranks[side]:
@@ -153,14 +153,14 @@ class Turn:
             assert maker.price is not None
             # The synthetic book has no time of its own: at the same price it stands behind everybody's orders.
             while level is not None and (maker.price - level.price) * sign > 0:
-                if _is_beyond(order, level.price):
+                if _is_beyond(order, limit, level.price):
                     return
                 yield None, level.price, level.quantity
                 level = next(levels, None)
-            if _is_beyond(order, maker.price):
+            if _is_beyond(order, limit, maker.price):
                 return
             yield maker, maker.price, maker.remaining
-        while level is not None and not _is_beyond(order, level.price):
+        while level is not None and not _is_beyond(order, limit, level.price):
             yield None, level.price, level.quantity
             level = next(levels, None)
 
@@ -172,8 +172,8 @@ class Turn:
                 continue
             assert order.price is not None
             filled = ZERO
-            for level in self.offers(side.opposite):
-                if _is_beyond(order, level.price) or filled == order.remaining:
+            for level in self.offers(side.opposite, arriving=True):
+                if _is_beyond(order, order.price, level.price) or filled == order.remaining:
                     break
                 quantity = min(level.quantity, order.remaining - filled)
                 taken = side.opposite, level.price
@@ -184,7 +184,7 @@ class Turn:
             self.trades += 1
             order = self.fill(order, _Step(id, order.price, filled), Liquidity.MAKER, synthetic=True)
             self.keep(order)
-            self.refit(order.account)
+            self.refit(order.holder)
 
     def fill(self, order: BookOrder, step: _Step, liquidity: Liquidity, *, synthetic: bool) -> BookOrder:
         """Return the order after one trade, which is reported and moves the account's position."""
@@ -205,8 +205,8 @@ class Turn:
                 synthetic,
             )
         )
-        if order.account in self.positions:
-            self.positions[order.account] += order.side.sign * step.quantity
+        if order.holder in self.positions:
+            self.positions[order.holder] += order.side.sign * step.quantity
         return order
 
     def keep(self, maker: BookOrder) -> None:
@@ -226,12 +226,12 @@ class Turn:
 
     # positions
 
-    def refit(self, account: str) -> None:
-        """Make the reduce-only orders of an account fit its position."""
-        if account not in self.positions:
+    def refit(self, holder: Holder) -> None:
+        """Make the reduce-only orders of a holder fit the position."""
+        if holder not in self.positions:
             return
-        for order in oldest_first(order for order in self.orders.values() if order.reduce_only and order.account == account):
-            reducible = self.reducible(account, order.side)
+        for order in oldest_first(order for order in self.orders.values() if order.reduce_only and order.holder == holder):
+            reducible = self.reducible(holder, order.side)
             if reducible == 0:
                 self.close(order, VenueStatus.CANCELLED, Reason.REDUCE_ONLY)
             elif order.remaining > reducible:
@@ -239,9 +239,9 @@ class Turn:
                 self.orders[order.id] = order
                 self.events.append(Amended(order.id, order.quantity, order.price, order.stop_price, True, Reason.REDUCE_ONLY))
 
-    def reducible(self, account: str, side: Side) -> Decimal:
-        """Return how much an order on this side may take off the account's position, in whole lots."""
-        return self.reducing(self.positions[account], side)
+    def reducible(self, holder: Holder, side: Side) -> Decimal:
+        """Return how much an order on this side may take off the holder's position, in whole lots."""
+        return self.reducing(self.positions[holder], side)
 
     def reducing(self, position: Decimal, side: Side) -> Decimal:
         against = position * -side.sign
@@ -249,9 +249,15 @@ class Turn:
 
     # the book itself
 
-    def offers(self, side: Side) -> Iterator[Level]:
-        """Yield what is left of one side of the synthetic book, best first."""
-        return offers(self.listing, self.book.seed, self.book.model, self.market, self.taken, side)
+    def offers(self, side: Side, *, arriving: bool = False) -> Iterator[Level]:
+        """Yield what is left of one side of the rest of the market, best first."""
+        return offers(self.book, self.market, self.taken, side, arriving=arriving)
+
+    def limit_of(self, order: BookOrder) -> Decimal | None:
+        """Return the worst price at which the order trades: its own, or where the market ends for those that have none."""
+        if order.price is not None or self.market is None:
+            return order.price
+        return self.book.model.worst_price(self.listing, order.side.opposite, self.market.price)
 
     def live(self, order_id: str) -> BookOrder:
         """Return the live order of this id. Raises Refused."""
@@ -283,6 +289,6 @@ def oldest_first(orders: Iterable[BookOrder]) -> list[BookOrder]:
     return sorted(orders, key=lambda order: order.sequence)
 
 
-def _is_beyond(order: BookOrder, price: Decimal) -> bool:
-    # Whether this price is worse than the order's limit; an order without one takes every price.
-    return order.price is not None and (price - order.price) * order.side.sign > 0
+def _is_beyond(order: BookOrder, limit: Decimal | None, price: Decimal) -> bool:
+    # Whether this price is worse than the order takes; without a limit it takes every price.
+    return limit is not None and (price - limit) * order.side.sign > 0

@@ -1,11 +1,11 @@
 """The port to a venue: what it is asked, what it reports, and the ways in which it can fail."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.kernel.errors import DomainError, ErrorCode
 
@@ -175,7 +175,7 @@ class Ability(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a venue refused."""
+    """Why a venue refused. `post_only` would have traded at once; for `reduce_only` there is no position to reduce."""
 
     BELOW_MINIMUM = "below_minimum"
     CREDENTIALS = "credentials"
@@ -185,6 +185,8 @@ class Refusal(StrEnum):
     NOT_SUPPORTED = "not_supported"
     ORDER_NOT_FOUND = "order_not_found"
     OTHER = "other"
+    POST_ONLY = "post_only"
+    REDUCE_ONLY = "reduce_only"
     UNKNOWN_SYMBOL = "unknown_symbol"
 
 
@@ -303,17 +305,49 @@ class Venue(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsTime(Protocol):
+    """A venue whose clock can be read."""
+
+    async def server_time(self, account: str) -> datetime | None:
+        """Return what the venue's clock shows, None if it does not tell. Raises VenueUnavailable, VenueRejected."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A venue that holds connections."""
+
+    async def close(self) -> None: ...
+
+
 class Venues:
-    """The venues of this server by the slug of the wallet definition that trades there."""
+    """The venues of this server, by the slug that a wallet has for its venue.
 
-    def __init__(self, by_slug: Mapping[str, Venue]) -> None:
+    What is not there from the start, `connect` makes when it is first asked for, once for this process; None for what it cannot make.
+    """
+
+    def __init__(self, by_slug: Mapping[str, Venue], connect: Callable[[str], Venue | None] | None = None) -> None:
         self._by_slug = dict(by_slug)
+        self._connect = connect
 
-    def of(self, definition_slug: str) -> Venue:
-        """Return the venue of wallets with this definition. Raises VENUE_UNAVAILABLE."""
-        venue = self._by_slug.get(definition_slug)
+    def of(self, venue_slug: str) -> Venue:
+        """Return the venue of wallets that have this `venue_slug`. Raises VENUE_UNAVAILABLE."""
+        venue = self._by_slug.get(venue_slug)
+        if venue is None and self._connect is not None:
+            venue = self._connect(venue_slug)
+            if venue is not None:
+                self._by_slug[venue_slug] = venue
         if venue is None:
-            raise DomainError(
-                ErrorCode.VENUE_UNAVAILABLE, f"This server has no connection to {definition_slug[:40]}", venue=definition_slug[:40]
-            )
+            raise DomainError(ErrorCode.VENUE_UNAVAILABLE, f"This server has no connection to {venue_slug[:40]}", venue=venue_slug[:40])
         return venue
+
+    def connect_with(self, connect: Callable[[str], Venue | None]) -> None:
+        """Have further venues made by `connect`."""
+        self._connect = connect
+
+    async def close(self) -> None:
+        """Close what holds connections; whoever asks again opens them anew."""
+        for venue in self._by_slug.values():
+            if isinstance(venue, Closes):
+                await venue.close()

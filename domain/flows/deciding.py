@@ -53,7 +53,12 @@ async def decide(hold: Hold, execution: Execution) -> Ended:
         if standing.side.entry is side:
             why = f"The flow already holds a {standing.side.value} position; one at a time."
             return await _keep_still(hold, advice, why, standing.id)
-        closed = await exit_position(hold.operation, standing.id, OrderPurpose.REVERSE_SIGNAL, execution_id=execution.id)
+        try:
+            closed = await exit_position(hold.operation, standing.id, OrderPurpose.REVERSE_SIGNAL, execution_id=execution.id)
+        except DomainError as refusal:
+            if refusal.code is not ErrorCode.TRADING_HALTED:
+                raise
+            return await refuse(hold, Step.DECISION, refusal, {"final_action": "hold", "confidence": advice.confidence})
         if closed.status is PositionStatus.OPEN:
             message = f"Position {closed.id} could not be closed yet; its exit order is looked up until it is"
             raise DomainError(ErrorCode.VENUE_UNAVAILABLE, message, position_id=closed.id)

@@ -114,6 +114,20 @@ class ErrorCode(Enum):
     DEVICE_EXISTS = "DEVICE_EXISTS", "The user has a device with this hardware id.", 400, 409
     INVALID_DEVICE_STATE = "INVALID_DEVICE_STATE", "The device is in a state that does not allow this.", 400, 409
 
+    # wallets and credentials
+    WALLET_DEFINITION_EXISTS = "WALLET_DEFINITION_EXISTS", "There is, or was, a wallet definition with this slug.", 400, 409
+    WALLET_DEFINITION_INACTIVE = "WALLET_DEFINITION_INACTIVE", "No wallets and credentials of this definition are taken now.", 400, 422
+    WALLET_PROTECTED = "WALLET_PROTECTED", "The paper wallet of every account, and its definition, stay.", 400, 409
+    PAPER_WALLET_EXISTS = "PAPER_WALLET_EXISTS", "Everybody has one wallet `demo`; further paper wallets are `simulation`.", 400, 409
+    WALLET_NAME_TAKEN = "WALLET_NAME_TAKEN", "The caller has a wallet with this name.", 400, 409
+    WALLET_LIMIT_REACHED = "WALLET_LIMIT_REACHED", "The caller has as many wallets or credentials as one may have.", 400, 409
+    WALLET_IN_USE = "WALLET_IN_USE", "The wallet has open positions or orders that can still be filled.", 400, 409
+    WALLET_NOT_CONNECTED = "WALLET_NOT_CONNECTED", "The wallet has no credentials that may be used; its message says why.", 400, 422
+    NOT_A_PAPER_WALLET = "NOT_A_PAPER_WALLET", "Only play money can be added.", 400, 422
+    MISSING_AUTH_FIELD = "MISSING_AUTH_FIELD", "A credential that the wallet definition requires is missing.", 400, 422
+    CREDENTIALS_IN_USE = "CREDENTIALS_IN_USE", "A wallet trades with these credentials.", 400, 409
+    CREDENTIALS_MISMATCH = "CREDENTIALS_MISMATCH", "The credentials are not for such a wallet.", 400, 422
+
     # notifications
     WEBHOOK_URL_REFUSED = "WEBHOOK_URL_REFUSED", "The URL is malformed, or leads to an address that webhooks must not call.", 422, 422
     WEBHOOK_LIMIT_REACHED = "WEBHOOK_LIMIT_REACHED", "The caller has as many webhooks as one may have.", 400, 422

@@ -133,6 +133,13 @@ class Market:
 
         return await self._calls.share(("ticker", instrument.symbol), fetch)
 
+    async def day_volume(self, symbol: str) -> Decimal:
+        """Return how many units were traded in the last 24 closed hours: the same number for a whole hour."""
+        instrument = find_instrument(symbol)
+        interval = max(Interval.HOUR_1, self._source.finest_interval(instrument), key=lambda interval: interval.minutes)
+        series = await self.candles(instrument.symbol, interval, -(-DAY // interval.length))
+        return sum((candle.volume for candle in series.candles), Decimal(0))
+
     async def tickers(self, symbols: Sequence[str]) -> list[Ticker]:
         """Return the tickers of these symbols, in their order."""
         return list(await asyncio.gather(*(self.ticker(symbol) for symbol in symbols)))

@@ -27,6 +27,7 @@ class NotificationKind(StrEnum):
     SECURITY_ALERT_RAISED = "security_alert.raised"
     SUBSCRIPTION_EXPIRING = "subscription.expiring"
     SUBSCRIPTION_EXPIRED = "subscription.expired"
+    TRADING_SWITCH_CHANGED = "trading_switch.changed"
     WEBHOOK_DISABLED = "webhook.disabled"
     MANUAL = "manual"
 
@@ -56,6 +57,7 @@ DEFAULT_CHANNELS: dict[NotificationKind, frozenset[Channel]] = {
     NotificationKind.SECURITY_ALERT_RAISED: _EVERYWHERE,
     NotificationKind.SUBSCRIPTION_EXPIRING: _EVERYWHERE,
     NotificationKind.SUBSCRIPTION_EXPIRED: _EVERYWHERE,
+    NotificationKind.TRADING_SWITCH_CHANGED: _EVERYWHERE,
     NotificationKind.WEBHOOK_DISABLED: _EVERYWHERE,
     NotificationKind.MANUAL: frozenset({Channel.IN_APP}),
 }

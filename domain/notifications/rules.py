@@ -153,6 +153,22 @@ def _webhook(webhook: Payload) -> Note:
     )
 
 
+def _trading_switch(change: Payload) -> Note | None:
+    # Who moves their own switch knows.
+    if change["origin"] == "owner":
+        return None
+    title = _SWITCHED[change["state"]] + (" for everybody" if change["is_global"] else "")
+    why = f": {str(change['reason']).removesuffix('.')}." if change["reason"] else "."
+    by = "A risk rule moved your trading switch" if change["origin"] == "rule" else "An administrator moved the switch over all trading"
+    return Note(
+        NotificationKind.TRADING_SWITCH_CHANGED,
+        NotificationType.INFO if change["state"] == "ACTIVE" else NotificationType.WARNING,
+        title,
+        f"{by} to {change['state']}{why}",
+    )
+
+
+_SWITCHED = {"ACTIVE": "Trading goes on", "REDUCING": "Trading may only reduce", "HALTED": "Trading is halted"}
 _DONE = {"buy": "Bought", "sell": "Sold"}
 # The exits whose position says more than their order.
 _TOLD_BY_POSITION = ("stop_loss", "take_profit")
@@ -173,5 +189,6 @@ RULES: dict[str, Rule] = {
     "security_alert.raised": _security_alert,
     "subscription.expiring": _ending_subscription,
     "subscription.updated": _subscription,
+    "trading_switch.changed": _trading_switch,
     "webhook.disabled": _webhook,
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from domain.kernel.errors import DomainError, ErrorCode
-from domain.notifications.addresses import Address, AllowedTargets, parse_address
+from domain.runtime.addresses import Address, AllowedTargets, parse_address
 
 CONNECT_SECONDS, TOTAL_SECONDS = 3.0, 10.0
 MAX_RESPONSE_BYTES = 65_536

@@ -1,23 +1,33 @@
-"""What each kind of risk rule measures, as pure functions of the rule, the trade and the exposure."""
+"""What a risk rule looks at and what it answers: the trade, the measures of our own books, and the verdict."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
 from domain.exchanges.venue import Side
-from domain.kernel.errors import DomainError, ErrorCode
-from domain.kernel.money import exact, plain, round_to_step, trimmed
-
-CENT = Decimal("0.01")
 
 
 class RuleType(StrEnum):
     """What a rule measures."""
 
     MAX_POSITION_SIZE = "max_position_size"
+    MAX_POSITION_PERCENT = "max_position_percent"
+    MAX_PORTFOLIO_UTILIZATION = "max_portfolio_utilization"
+    MAX_OPEN_POSITIONS = "max_open_positions"
+    MAX_DAILY_LOSS = "max_daily_loss"
+    MAX_DRAWDOWN = "max_drawdown"
+    COOLDOWN_AFTER_LOSS = "cooldown_after_loss"
+    MAX_ORDERS_PER_DAY = "max_orders_per_day"
+    MAX_ORDER_RATE = "max_order_rate"
+    PRICE_BAND = "price_band"
+    SYMBOL_ALLOW_LIST = "symbol_allow_list"
+
+
+# What a wallet may lose: these are watched between trades too.
+LOSS_RULES = frozenset({RuleType.MAX_DAILY_LOSS, RuleType.MAX_DRAWDOWN})
 
 
 class RuleAction(StrEnum):
@@ -48,7 +58,11 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A trade somebody intends; `notional` is what it is worth in the quote currency, never negative."""
+    """A trade somebody intends; `notional` is what it is worth in the quote currency, never negative.
+
+    `increases_exposure` says that it makes the position larger in the wallet or in its book; `only_reduces` that it takes from what its
+    book holds and never goes past nothing, as an exit does: a turn to the other side is neither. `prices` are those the order names.
+    """
 
     symbol: str
     side: Side
@@ -56,6 +70,8 @@ class Trade:
     price: Decimal
     notional: Decimal
     increases_exposure: bool
+    only_reduces: bool = False
+    prices: tuple[Decimal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,38 @@ class Exposure:
     currency: str
     notional_before: Decimal
     notional_after: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A position that was closed, and what it had won or lost by then, fees included."""
+
+    closed_at: datetime
+    realized_pnl: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What our own books say at the moment of the trade, before it; only what the rules ask for is filled in.
+
+    Money is of the trading wallet, in the quote currency of the trade: `equity` is the balance plus what the open positions are worth,
+    `day_start` the equity at midnight UTC and `peak` the highest so far, both moved along with deposits and withdrawals; `gross_…` is
+    the value of all positions without their signs, before and after the trade, orders under way counted as filled. Counts are of the
+    user, over all wallets: `open_positions` with those that orders under way will open, orders without exits, and the last closings,
+    newest first.
+    """
+
+    now: datetime | None = None
+    equity: Decimal | None = None
+    day_start: Decimal | None = None
+    peak: Decimal | None = None
+    gross_before: Decimal | None = None
+    gross_after: Decimal | None = None
+    open_positions: int | None = None
+    opens_position: bool = False
+    orders_today: int | None = None
+    orders_within: Mapping[int, int] = field(default_factory=dict)  # seconds back from now -> orders
+    closings: Sequence[Closing] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,60 +135,16 @@ class Verdict:
         return not self.passed and self.action is RuleAction.REJECT
 
 
-def evaluate(rules: Sequence[Rule], trade: Trade, exposure: Exposure) -> list[Verdict]:
-    """Return every rule's verdict, in the order of the rules. A trade that only reduces exposure passes them all."""
-    return [_max_position_size(rule, trade, exposure) for rule in rules]
-
-
 def rejections(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return the verdicts that forbid the trade."""
     return [verdict for verdict in verdicts if verdict.rejects]
 
 
-def checked_condition(rule_type: RuleType, condition: Mapping[str, Any]) -> dict[str, Decimal]:
-    """Return the condition as it is stored: exactly `max_usd`, a positive number.
-
-    Raises VALIDATION_ERROR for unknown and missing keys and for numbers that are not finite, not positive or too long.
-    """
-    unknown = sorted(set(condition) - {"max_usd"})
-    if unknown:
-        raise DomainError(
-            ErrorCode.VALIDATION_ERROR, f"condition of {rule_type.value} has an unknown key: {unknown[0][:40]}", field="condition"
-        )
-    if condition.get("max_usd") is None:
-        raise DomainError(ErrorCode.VALIDATION_ERROR, f"condition of {rule_type.value} needs max_usd", field="condition.max_usd")
-    limit = _number(condition["max_usd"], "condition.max_usd")
-    if limit <= 0:
-        raise DomainError(ErrorCode.VALIDATION_ERROR, "condition.max_usd must be greater than 0", field="condition.max_usd")
-    return {"max_usd": trimmed(limit)}
+def passing(rule: Rule, message: str, numbers: dict[str, Decimal | str]) -> Verdict:
+    """Return the verdict of a rule that the trade keeps."""
+    return Verdict(rule.id, rule.name, rule.rule_type, rule.action, True, message, numbers)
 
 
-def _max_position_size(rule: Rule, trade: Trade, exposure: Exposure) -> Verdict:
-    # Stablecoins count as dollars; an instrument quoted in euros is held to the same number of euros, and the verdict says so.
-    limit = Decimal(str(rule.condition["max_usd"]))
-    within = exposure.notional_after <= limit
-    passed = within or not trade.increases_exposure
-    measured = f"{plain(round_to_step(exposure.notional_after, CENT, 'up'))} {exposure.currency}"
-    allowed = f"{plain(limit)} {exposure.currency}"
-    if within:
-        message = f"Position of {measured} in {trade.symbol} is within the limit of {allowed}."
-    elif passed:
-        message = f"Position of {measured} in {trade.symbol} is above the limit of {allowed}, and the trade reduces it."
-    else:
-        message = f"Position of {measured} in {trade.symbol} would exceed the limit of {allowed}."
-    numbers: dict[str, Decimal | str] = {
-        "measured": trimmed(exposure.notional_after),
-        "limit": trimmed(limit),
-        "before": trimmed(exposure.notional_before),
-        "trade": trimmed(trade.notional),
-        "price": trimmed(trade.price),
-        "currency": exposure.currency,
-    }
-    return Verdict(rule.id, rule.name, rule.rule_type, rule.action, passed, message, numbers)
-
-
-def _number(value: object, field: str) -> Decimal:
-    # A condition arrives as free JSON, where a fraction is a float: its shortest form is what the sender wrote.
-    if isinstance(value, float) and math.isfinite(value):
-        return exact(repr(value), field)
-    return exact(value, field)
+def failing(rule: Rule, message: str, numbers: dict[str, Decimal | str]) -> Verdict:
+    """Return the verdict of a rule that the trade breaks."""
+    return Verdict(rule.id, rule.name, rule.rule_type, rule.action, False, message, numbers)

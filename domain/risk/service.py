@@ -9,8 +9,9 @@ from domain.audit.recording import audited
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller, Permission, requires
+from domain.risk.conditions import checked_condition
 from domain.risk.models import RiskRule, RiskVerdict
-from domain.risk.rules import Exposure, RuleAction, RuleType, Trade, Verdict, checked_condition, evaluate
+from domain.risk.rules import RuleAction, RuleType, Verdict
 from domain.runtime.paging import Limit, Offset, Page, page_of
 from domain.runtime.unit_of_work import UnitOfWork
 
@@ -35,7 +36,7 @@ async def create_rule(
     description: str | None = None,
     is_active: bool = True,
 ) -> RiskRule:
-    """Set a limit for all of the caller's trades. Raises VALIDATION_ERROR."""
+    """Set a limit for all of the caller's trades. Raises VALIDATION_ERROR, UNKNOWN_SYMBOL."""
     kind = _member(RuleType, rule_type, "rule_type")
     rule = RiskRule(
         id=new_id("rule"),
@@ -79,7 +80,7 @@ async def update_rule(
     description: str | None = None,
     is_active: bool | None = None,
 ) -> RiskRule:
-    """Change what is given and leave the rest. Raises NotFound, VALIDATION_ERROR."""
+    """Change what is given and leave the rest. Raises NotFound, VALIDATION_ERROR, UNKNOWN_SYMBOL."""
     rule = await _rule(work, rule_id)
     kind = rule.rule_type if rule_type is None else _member(RuleType, rule_type, "rule_type")
     checked = checked_condition(kind, rule.condition if condition is None else condition)
@@ -103,11 +104,6 @@ async def active_rules_of(work: UnitOfWork, user_id: str) -> Sequence[RiskRule]:
     """Return a user's active rules, oldest first."""
     query = select(RiskRule).where(RiskRule.user_id == user_id, RiskRule.is_active.is_(True))
     return (await work.session.scalars(query.order_by(RiskRule.created_at, RiskRule.id))).all()
-
-
-async def judge(work: UnitOfWork, user_id: str, trade: Trade, exposure: Exposure) -> list[Verdict]:
-    """Return what a user's active rules say about a trade; stores nothing."""
-    return evaluate(await active_rules_of(work, user_id), trade, exposure)
 
 
 async def store_verdicts(

@@ -13,12 +13,15 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
 
 from domain.runtime.settings import Settings
 
 VERSION = "v1"
 KEY_BYTES = 32
 NONCE_BYTES = 12
+# Among ENCRYPTION_KEYS: the key that follows from SECRET_KEY.
+SECRET_KEY = "SECRET_KEY"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -41,16 +44,22 @@ class KeyRing:
     def of(cls, settings: Settings) -> Self:
         """Return the ring that the settings describe.
 
-        The key that follows from SECRET_KEY stays in it when others are given, so that what it sealed can still be opened. Raises
-        ValueError for ENCRYPTION_KEYS that cannot be read.
+        The keys that follow from SECRET_KEY and from EARLIER_SECRET_KEYS stay behind those that are given, so that what they sealed can
+        still be opened; the word SECRET_KEY among the given ones puts the first of them in that place instead. Raises ValueError for
+        ENCRYPTION_KEYS that cannot be read.
         """
-        keys = dict(_named_keys(settings.encryption_keys.get_secret_value()))
-        secret = settings.secret_key.get_secret_value()
-        if secret:
-            derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"tradewind stored secrets").derive(secret.encode())
-            # named after itself: under another SECRET_KEY it is a key that is missing, not one that fails
-            keys.setdefault(f"s{hashlib.sha256(derived).hexdigest()[:8]}", derived)
-        return cls(keys)
+        secrets = [settings.secret_key.get_secret_value(), *_listed(settings.earlier_secret_keys)]
+        derived = dict(_derived(secret) for secret in secrets if secret)
+        keys: dict[str, bytes] = {}
+        for entry in _parts(settings.encryption_keys.get_secret_value()):
+            name, key = _derived(secrets[0]) if entry == SECRET_KEY and secrets[0] else _named_key(entry)
+            keys.setdefault(name, key)
+        return cls(keys | {name: key for name, key in derived.items() if name not in keys})
+
+    @property
+    def newest(self) -> str | None:
+        """The name of the key that seals."""
+        return self._newest
 
     def seal(self, text: str, *context: str) -> str:
         """Return the text encrypted. `context`, for instance user id and row id, is not stored: opening needs the same again."""
@@ -73,15 +82,26 @@ class KeyRing:
             raise UnreadableSecret("The stored secret is damaged, or belongs to something else") from None
 
 
-def _named_keys(written: str) -> list[tuple[str, bytes]]:
-    found = []
-    for entry in filter(None, (part.strip() for part in written.split(","))):
-        name, _, key = entry.partition(":")
-        try:
-            found.append((name.strip(), base64.b64decode(key.strip().replace("-", "+").replace("_", "/"), validate=True)))
-        except binascii.Error:
-            raise ValueError(f"ENCRYPTION_KEYS needs name:key with a key of {KEY_BYTES} bytes in base64") from None
-    return found
+def _parts(written: str) -> list[str]:
+    return [part for part in (part.strip() for part in written.split(",")) if part]
+
+
+def _listed(setting: SecretStr | None) -> list[str]:
+    return _parts(setting.get_secret_value()) if setting is not None else []
+
+
+def _named_key(entry: str) -> tuple[str, bytes]:
+    name, _, key = entry.partition(":")
+    try:
+        return name.strip(), base64.b64decode(key.strip().replace("-", "+").replace("_", "/"), validate=True)
+    except binascii.Error:
+        raise ValueError(f"ENCRYPTION_KEYS needs name:key with a key of {KEY_BYTES} bytes in base64") from None
+
+
+def _derived(secret: str) -> tuple[str, bytes]:
+    derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"tradewind stored secrets").derive(secret.encode())
+    # named after itself: under another SECRET_KEY it is a key that is missing, not one that fails
+    return f"s{hashlib.sha256(derived).hexdigest()[:8]}", derived
 
 
 def _associated(context: tuple[str, ...]) -> bytes:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import secrets
+from decimal import Decimal
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
@@ -34,10 +35,11 @@ class Settings(BaseSettings):
     worker_threads: int = Field(16, ge=1, le=256, description="jobs that one worker process runs side by side")
     secret_key: SecretStr = Field(SecretStr(""), description="signs tokens, at least 32 bytes; development: generated once into VAR_DIR")
     encryption_keys: SecretStr = Field(
-        SecretStr(""), description="name:key, …: base64 keys of 32 bytes for stored secrets, the newest first; default: from SECRET_KEY"
+        SecretStr(""),
+        description="name:key, …: base64 keys of 32 bytes for stored secrets, the one that seals first; default: from SECRET_KEY",
     )
     earlier_secret_keys: SecretStr | None = Field(
-        None, description="comma list of the values that SECRET_KEY had before, so that verify-audit can check what they sealed"
+        None, description="comma list of the values that SECRET_KEY had before: what they sealed can still be read and checked"
     )
     admin_email: str | None = Field(None, description="with ADMIN_PASSWORD: the superuser made at first start")
     admin_password: SecretStr | None = Field(None, description="see ADMIN_EMAIL")
@@ -52,10 +54,23 @@ class Settings(BaseSettings):
     webhook_allow_private: str = Field(
         "", description="comma list of hosts, addresses and networks that webhooks may call although they are not public"
     )
+    venue_allow_private: str = Field(
+        "", description="comma list of hosts, addresses and networks where exchanges may be reached although they are not public"
+    )
     market_source: str = Field("simulated", description="simulated, or replay:<folder>")
     market_seed: int = Field(7, description="seed of the simulated market")
     market_replay_speed: float = Field(1.0, gt=0, le=1_000_000, description="recorded seconds per second of a replay")
     market_replay_start: str | None = Field(None, description="first moment of a replay (RFC 3339); default: 200 candles into the data")
+    paper_liquidity: Literal["book", "deep"] = Field(
+        "book", description="what paper orders trade with: book (levels of limited depth), or deep (any size at one price)"
+    )
+    paper_slippage_rate: Decimal = Field(
+        Decimal("0.0001"), ge=0, le=Decimal("0.1"), description="how far deep moves the price against the taker; 0.0001 is 0.01 %"
+    )
+    paper_maker_fee_rate: Decimal = Field(
+        Decimal("0.001"), ge=Decimal("-0.1"), le=Decimal("0.1"), description="fee of paper orders that rested; below zero it is paid out"
+    )
+    paper_taker_fee_rate: Decimal = Field(Decimal("0.001"), ge=0, le=Decimal("0.1"), description="fee of other paper orders")
     default_model_provider: str | None = Field(
         None, description="provider of runs that name none; default: the built-in rule-based analysts"
     )

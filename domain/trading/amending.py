@@ -12,8 +12,10 @@ from domain.kernel.money import EXACT, exact, plain, trimmed
 from domain.kernel.permissions import Permission, requires
 from domain.market.instruments import find_instrument
 from domain.market.market import Market
-from domain.risk.rules import rejections
-from domain.risk.service import judge, store_verdicts
+from domain.risk.rules import RuleType, rejections
+from domain.risk.service import store_verdicts
+from domain.risk.states import Effect
+from domain.risk.switch import check_switch
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.amendments import Terms, adopt
@@ -21,6 +23,7 @@ from domain.trading.booking import change_status, lock_order
 from domain.trading.changing import unchangeable
 from domain.trading.exposure import exposure_of, standings_of
 from domain.trading.funds import check_funds, funds_of
+from domain.trading.judging import effect_of, judge
 from domain.trading.machine import RESTING, TERMINAL, UNSENT, OrderTrigger
 from domain.trading.models import Order, OrderStatus, OrderType
 from domain.trading.placing import RiskRefused
@@ -55,8 +58,9 @@ async def amend_order(operation: Operation, order_id: str, changes: OrderChanges
 
     Another price or a larger quantity goes to the end of the queue, a smaller quantity keeps its place. An order that its new price
     makes marketable trades at once. Raises NotFound, IMMUTABLE_FIELD, VALIDATION_ERROR, QUANTITY_TOO_SMALL, INVALID_ORDER_STATE,
-    INVALID_POSITION_STATE, AMEND_UNSUPPORTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, NO_MARKET_DATA, MARKET_UNAVAILABLE,
-    VENUE_REJECTED, and VENUE_UNAVAILABLE when the venue does not tell whether it took the change; it is looked up until it does.
+    INVALID_POSITION_STATE, AMEND_UNSUPPORTED, TRADING_HALTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, NO_MARKET_DATA,
+    MARKET_UNAVAILABLE, VENUE_REJECTED, and VENUE_UNAVAILABLE when the venue does not tell whether it took the change; it is looked up
+    until it does.
     """
     async with operation.reading() as work:
         order = await get_order(work, order_id)
@@ -109,7 +113,7 @@ async def _prepare(work: UnitOfWork, order: Order, changes: OrderChanges, market
 async def _weigh(work: UnitOfWork, order: Order, market_price: Decimal) -> Venue:
     """Refuse the change under way where the wallet, the position or the rules forbid it; returns the order's venue."""
     wallet, instrument = await lock_wallet(work, order.wallet_id), find_instrument(order.symbol)
-    venue = work.operation.use(Venues).of(wallet.definition_slug)
+    venue = work.operation.use(Venues).of(wallet.venue_slug)
     before, wanted = Terms.of(order), Terms.wanted(order)
     if wanted.quantity < order.filled_quantity:
         raise DomainError(
@@ -123,6 +127,12 @@ async def _weigh(work: UnitOfWork, order: Order, market_price: Decimal) -> Venue
     await work.session.flush()
     standings = await standings_of(work, wallet, market_price, order.symbol)
     standing = standings[order.symbol]
+    more = max(EXACT.subtract(wanted.quantity, before.quantity), Decimal(0))
+    # To take a part of an order back is to cancel that part; a price moved is a new wish to trade.
+    effect = Effect.CANCELS
+    if not before.keeps_priority(wanted):
+        effect = effect_of(standing, order.book, order.side, more, reduce_only=order.reduce_only)
+    await check_switch(work, order.user_id, effect)
     if order.reduce_only:
         reducible = standing.reducible(order.book, order.side)
         if EXACT.subtract(wanted.quantity, order.filled_quantity) > reducible:
@@ -135,9 +145,11 @@ async def _weigh(work: UnitOfWork, order: Order, market_price: Decimal) -> Venue
         return venue
     check_size(instrument, wanted.quantity, wanted.price or wanted.stop_price or expected_price(order))
     check_funds(await funds_of(work, wallet, standings, instrument.quote), order.id, market_price)
-    if wanted.quantity > before.quantity:
-        more = EXACT.subtract(wanted.quantity, before.quantity)
-        verdicts = await judge(work, order.user_id, *exposure_of(standing, order.book, order.side, more))
+    if not before.keeps_priority(wanted):
+        prices = [price for price in (wanted.price, wanted.stop_price) if price is not None]
+        weighed = exposure_of(standing, order.book, order.side, more)
+        only = None if more else {RuleType.PRICE_BAND}
+        verdicts = await judge(work, wallet, standings, order.book, *weighed, prices=prices, only=only, keep=True)
         if rejections(verdicts):
             raise RiskRefused(verdicts)
         await store_verdicts(work, order.user_id, verdicts, execution_id=order.execution_id, order_id=order.id)

@@ -11,6 +11,8 @@ from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.permissions import Caller, Permission, requires
 from domain.market.candles import Tick
 from domain.market.market import Market
+from domain.risk.states import Effect
+from domain.risk.switch import refusal_of, switches_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.cancelling import withdraw
@@ -54,8 +56,8 @@ async def find_position(work: UnitOfWork, position_id: str) -> Position:
 async def close_position(operation: Operation, position_id: str, reason: OrderPurpose = OrderPurpose.MANUAL_CLOSE) -> PositionClosed:
     """Close a whole position at the market, after cancelling what rests to close it at a price.
 
-    Raises NotFound, INVALID_POSITION_STATE when it is not open or being closed already, NO_MARKET_DATA, MARKET_UNAVAILABLE,
-    VENUE_REJECTED, and VENUE_UNAVAILABLE when the outcome is not known yet; the order is then looked up until it is.
+    Raises NotFound, INVALID_POSITION_STATE when it is not open or being closed already, TRADING_HALTED, NO_MARKET_DATA,
+    MARKET_UNAVAILABLE, VENUE_REJECTED, and VENUE_UNAVAILABLE when the outcome is not known yet; the order is then looked up until it is.
     """
     async with operation.reading() as work:
         position = await find_position(work, position_id)
@@ -105,10 +107,12 @@ async def exit_position(operation: Operation, position_id: str, purpose: OrderPu
 async def clear_the_way(operation: Operation, position: Position) -> None:
     """Cancel the orders that wait for a price to close the position; an exit at the market takes their place.
 
-    Left alone they would sell, for a second time, what the exit sells. Raises VENUE_UNAVAILABLE when one cannot be taken back yet, and
-    VENUE_REJECTED. Never call it inside a transaction.
+    Left alone they would sell, for a second time, what the exit sells. Raises VENUE_UNAVAILABLE when one cannot be taken back yet,
+    VENUE_REJECTED, and TRADING_HALTED where no exit could take their place. Never call it inside a transaction.
     """
     async with operation.reading() as work:
+        if halted := refusal_of(await switches_of(work, position.user_id), Effect.REDUCES):
+            raise halted
         query = select(Order.id).where(
             Order.wallet_id == position.wallet_id,
             Order.symbol == position.symbol,
@@ -134,7 +138,8 @@ async def write_exit(work: UnitOfWork, position: Position, purpose: OrderPurpose
     """Write the order that closes a position and mark the position as being closed; of many who try at once, one succeeds.
 
     Call it under the wallets' lock, with the position as it stands there. The client order id follows from the position and the
-    number of the attempt. What other market orders under way are about to close is left to them. Raises INVALID_POSITION_STATE.
+    number of the attempt. What other market orders under way are about to close is left to them. Raises INVALID_POSITION_STATE,
+    and TRADING_HALTED while no order at all is taken.
     """
     entry_of(work).about(position.id)
     check_open(position)

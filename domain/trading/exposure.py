@@ -8,11 +8,9 @@ from sqlalchemy import select
 
 from domain.exchanges.venue import OrderType, Side
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
-from domain.kernel.money import EXACT, exact, trimmed
-from domain.kernel.permissions import Permission, requires
+from domain.kernel.money import EXACT
 from domain.market.instruments import Instrument, find_instrument
-from domain.risk.rules import Exposure, Trade, Verdict, rejections
-from domain.risk.service import judge
+from domain.risk.rules import Exposure, Trade
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.machine import ACTIVE
 from domain.trading.models import Order, Position, PositionStatus
@@ -60,18 +58,6 @@ class Standing:
             return max(held - sum((order.remaining_quantity for order in at_once), ZERO), ZERO)
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """The answer to "would my risk rules let this pass?": sentences for what forbids it, numbers for everything."""
-
-    approved: bool
-    violations: list[str]
-    warnings: list[str]
-    summary: dict[str, Decimal | str | int]
-    rule_ids: list[str]
-    verdicts: list[Verdict]
-
-
 async def standings_of(work: UnitOfWork, wallet: Wallet, mark: Decimal | None = None, symbol: str | None = None) -> dict[str, Standing]:
     """Return what the wallet holds, by symbol; `mark` is the fresh price of `symbol`, others have the one last seen."""
     # What this session read before it held the wallet's lock may be old.
@@ -102,8 +88,8 @@ def exposure_of(standing: Standing, book: str, side: Side, quantity: Decimal) ->
     instrument, held = standing.instrument, standing.held_in(book)
     in_book = [order for order in standing.orders if order.book == book]
     with localcontext(EXACT):
-        before = max(_reach(standing.quantity, standing.orders), _reach(held, in_book))
-        after = max(_reach(standing.quantity, standing.orders, side, quantity), _reach(held, in_book, side, quantity))
+        before = max(reach_of(standing.quantity, standing.orders), reach_of(held, in_book))
+        after = max(reach_of(standing.quantity, standing.orders, side, quantity), reach_of(held, in_book, side, quantity))
         closable = min(_closable(standing.quantity, standing.orders, side), _closable(held, in_book, side))
     trade = Trade(instrument.symbol, side, quantity, standing.mark, standing.worth(quantity), quantity > closable)
     return trade, Exposure(instrument.quote, standing.worth(before), standing.worth(after))
@@ -119,7 +105,8 @@ def counted_once(orders: Iterable[Order]) -> Iterable[Order]:
     return counted.values()
 
 
-def _reach(held: Decimal, orders: Iterable[Order], side: Side | None = None, quantity: Decimal = ZERO) -> Decimal:
+def reach_of(held: Decimal, orders: Iterable[Order], side: Side | None = None, quantity: Decimal = ZERO) -> Decimal:
+    """Return how large a holding becomes at worst: all orders on one side filled, with this trade among them, and none on the other."""
     ahead = {Side.BUY: ZERO, Side.SELL: ZERO}
     if side is not None:
         ahead[side] = quantity
@@ -132,63 +119,6 @@ def _reach(held: Decimal, orders: Iterable[Order], side: Side | None = None, qua
 def _closable(held: Decimal, orders: Iterable[Order], side: Side) -> Decimal:
     spoken_for = sum((order.remaining_quantity for order in counted_once(orders) if order.side is side), ZERO)
     return max(held * -side.sign - spoken_for, ZERO)
-
-
-async def assess(
-    work: UnitOfWork,
-    *,
-    wallet: Wallet,
-    instrument: Instrument,
-    side: Side,
-    quantity: Decimal,
-    price: Decimal,
-    flow_id: str | None = None,
-) -> list[Verdict]:
-    """Return what the active rules of the wallet's owner say about a trade at this price; stores nothing."""
-    standings = await standings_of(work, wallet, price, instrument.symbol)
-    trade, exposure = exposure_of(standings[instrument.symbol], flow_id or MANUAL_BOOK, side, quantity)
-    return await judge(work, wallet.user_id, trade, exposure)
-
-
-@requires(Permission.RISK_RULES_READ)
-async def validate_trade(
-    work: UnitOfWork, symbol: str, side: Side | str, quantity: Decimal, price: Decimal, wallet_id: str | None = None
-) -> Validation:
-    """Try a trade against the caller's active rules without making it.
-
-    Sizes are measured from the caller's own positions in the given or the default wallet; only the price is taken as given.
-    Raises UNKNOWN_SYMBOL, VALIDATION_ERROR, NotFound.
-    """
-    instrument = find_instrument(symbol)
-    amount, mark = exact(quantity, "quantity"), exact(price, "price")
-    if amount <= 0:
-        raise DomainError(ErrorCode.VALIDATION_ERROR, "quantity must be greater than 0", field="quantity")
-    if mark <= 0 and not instrument.allow_negative_price:
-        raise DomainError(ErrorCode.VALIDATION_ERROR, "price must be greater than 0", field="price")
-    if side not in list(Side):
-        raise DomainError(ErrorCode.VALIDATION_ERROR, "side must be buy or sell", field="side")
-    direction = Side(side)
-    wallet = await wallet_for(work, work.caller.id, wallet_id)
-    standings = await standings_of(work, wallet, mark, instrument.symbol)
-    trade, exposure = exposure_of(standings[instrument.symbol], MANUAL_BOOK, direction, amount)
-    verdicts = await judge(work, wallet.user_id, trade, exposure)
-    rejecting = rejections(verdicts)
-    return Validation(
-        approved=not rejecting,
-        violations=[verdict.message for verdict in rejecting],
-        warnings=[verdict.message for verdict in verdicts if not verdict.passed and not verdict.rejects],
-        summary={
-            "symbol": instrument.symbol,
-            "side": direction.value,
-            "order_size_usd": trimmed(trade.notional),
-            "position_size_usd": trimmed(exposure.notional_after),
-            "position_size_before_usd": trimmed(exposure.notional_before),
-            "currency": exposure.currency,
-            "rules_evaluated": len(verdicts),
-        },
-        rule_ids=[verdict.rule_id for verdict in verdicts if not verdict.passed],
-        verdicts=verdicts,
-    )
 
 
 async def wallet_for(work: UnitOfWork, user_id: str, wallet_id: str | None) -> Wallet:

@@ -50,7 +50,7 @@ async def funds_of(
     work: UnitOfWork, wallet: Wallet, standings: Mapping[str, Standing], currency: str, extra: Iterable[Order] = ()
 ) -> Funds:
     """Return the wallet's funds in a currency, as if the `extra` orders were live too."""
-    venue = work.operation.use(Venues).of(wallet.definition_slug)
+    venue = work.operation.use(Venues).of(wallet.venue_slug)
     balance = await balance_of(work, wallet.id, currency)
     same = [standing for standing in standings.values() if standing.instrument.quote == currency]
     claims: dict[str, Claim] = {}

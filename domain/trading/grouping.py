@@ -82,7 +82,8 @@ async def place_oco(operation: Operation, request: GroupRequest) -> OrderGroup:
 
     All of them are written or none. The wallet sets aside what the dearest needs. An equal request with the same idempotency key or
     client order id returns the first one's group. Raises VALIDATION_ERROR, UNKNOWN_SYMBOL, ORDER_TYPE_UNSUPPORTED, QUANTITY_TOO_SMALL,
-    NotFound for the wallet, STOP_ON_WRONG_SIDE, INVALID_POSITION_STATE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED,
+    NotFound for the wallet, STOP_ON_WRONG_SIDE, INVALID_POSITION_STATE, TRADING_HALTED,
+    WALLET_NOT_CONNECTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED,
     IDEMPOTENCY_CONFLICT, NO_MARKET_DATA, MARKET_UNAVAILABLE.
     """
     symbol = find_instrument(request.symbol).symbol

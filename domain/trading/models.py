@@ -1,9 +1,8 @@
-"""Tables of trading: orders with their history, fills, positions, and the paper venue's own book of what it did."""
+"""Tables of trading: orders with their history, fills and positions."""
 
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -269,15 +268,3 @@ class Position(Base):
     @property
     def realized_pnl_percent(self) -> Decimal:
         return percent_of(self.realized_pnl, abs(self.entry_value))
-
-
-class PaperOrder(Base):
-    """The paper venue's own record of an order it accepted; it knows nothing of our books, as a real exchange would not."""
-
-    __tablename__ = "paper_orders"
-    client_order_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    account: Mapped[str] = mapped_column(String(40), primary_key=True)
-    venue_order_id: Mapped[str] = mapped_column(String(40), unique=True)
-    status: Mapped[OrderStatus]
-    report: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime]

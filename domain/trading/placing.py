@@ -17,13 +17,16 @@ from domain.market.candles import Tick
 from domain.market.instruments import Instrument, find_instrument
 from domain.market.market import Market
 from domain.risk.rules import Exposure, Trade, Verdict, rejections
-from domain.risk.service import judge, store_verdicts
+from domain.risk.service import store_verdicts
+from domain.risk.states import Effect
+from domain.risk.switch import check_switch
 from domain.runtime.idempotency import answered, claim, fingerprint_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.events import order_updated
 from domain.trading.exposure import MANUAL_BOOK, Standing, counted_once, exposure_of, standings_of, wallet_for
 from domain.trading.funds import Funds, check_funds, funds_of
+from domain.trading.judging import effect_of, judge
 from domain.trading.limits import check_plan
 from domain.trading.models import (
     Order,
@@ -38,6 +41,7 @@ from domain.trading.models import (
 from domain.trading.requests import OrderRequest, check_client_order_id, check_protection, check_shape, check_size
 from domain.trading.reservations import expected_price
 from domain.trading.sending import send
+from domain.wallets.connecting import check_connected
 from domain.wallets.ledger import lock_wallets_of
 from domain.wallets.models import Wallet
 
@@ -58,6 +62,7 @@ class Draft:
     funds: Funds
     trade: Trade
     exposure: Exposure
+    effect: Effect
     verdicts: list[Verdict]
     is_new_trade: bool = True
 
@@ -136,8 +141,8 @@ async def write_intent(
     the funds check, the risk rules and the plan, since they only reduce exposure. `leg` makes it one of a group.
 
     Raises VALIDATION_ERROR, ORDER_TYPE_UNSUPPORTED, UNKNOWN_SYMBOL, QUANTITY_TOO_SMALL, NotFound (wallet, position),
-    INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED (as RiskRefused), PLAN_LIMIT_REACHED,
-    IDEMPOTENCY_CONFLICT.
+    INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE, TRADING_HALTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED (as RiskRefused),
+    PLAN_LIMIT_REACHED, IDEMPOTENCY_CONFLICT.
     """
     owner = user_id or work.caller.id
     entry = entry_of(work)
@@ -148,7 +153,8 @@ async def write_intent(
     if twin is not None:
         work.forgo_record()
         return same_order(twin, request, find_instrument(request.symbol))
-    draft = await draft_order(work, request, tick, owner, order_id, leg)
+    draft = await draft_order(work, request, tick, owner, order_id, leg, keep=True)
+    await check_switch(work, owner, draft.effect)
     await check_draft(work, draft)
     order = draft.order
     if entry.object_type == "order":
@@ -166,18 +172,28 @@ async def write_intent(
 
 
 async def draft_order(
-    work: UnitOfWork, request: OrderRequest, tick: Tick, owner: str, order_id: str | None = None, leg: Leg | None = None
+    work: UnitOfWork,
+    request: OrderRequest,
+    tick: Tick,
+    owner: str,
+    order_id: str | None = None,
+    leg: Leg | None = None,
+    *,
+    keep: bool = False,
 ) -> Draft:
-    """Return the order that this request would make, weighed against the wallet and the rules; stores and refuses nothing yet.
+    """Return the order that this request would make, weighed against the wallet and the rules; refuses nothing yet, and stores nothing.
 
-    Call it with the request's shape checked, under the lock of the owner's wallets. Raises what makes it impossible to weigh:
-    VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, NotFound, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE.
+    Call it with the request's shape checked, under the lock of the owner's wallets; only with `keep`, in a writing transaction, is what
+    equity was measured at remembered. Raises what makes it impossible to weigh:
+    VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, NotFound, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE,
+    WALLET_NOT_CONNECTED.
     """
     instrument = find_instrument(request.symbol)
     quantity = trimmed(request.quantity)
     position = await _position(work, owner, request, instrument)
     wallet = await _wallet(work, owner, request, position)
-    venue = work.operation.use(Venues).of(wallet.definition_slug)
+    await check_connected(work, wallet)
+    venue = work.operation.use(Venues).of(wallet.venue_slug)
     is_held = leg.is_held if leg else request.order_type in STOPS and not venue.supports(request.order_type)
     check_supported(venue, _becomes(request) if is_held else request.order_type)
     book = position.book if position else request.flow_id or MANUAL_BOOK
@@ -210,7 +226,7 @@ async def draft_order(
         execution_id=request.execution_id,
         group_id=leg.group_id if leg else None,
         position_id=position.id if position else None,
-        attached_stop_loss=request.stop_loss,
+        attached_stop_loss=_stop_loss(request, instrument, wallet, tick.price),
         attached_take_profit=request.take_profit,
         reasoning=request.reasoning,
         confidence=request.confidence,
@@ -223,7 +239,7 @@ async def draft_order(
     # What is left of a position must be closable, however small, large or crooked.
     if not request.reduce_only:
         check_size(instrument, quantity, price)
-    check_protection(request.side.sign, price, request.stop_loss, request.take_profit)
+    check_protection(request.side.sign, price, order.attached_stop_loss, request.take_profit)
     standings = await standings_of(work, wallet, tick.price, instrument.symbol)
     standing = standings[instrument.symbol].without_group(order.group_id)
     trade, exposure = exposure_of(standing, book, request.side, quantity)
@@ -232,9 +248,12 @@ async def draft_order(
         _check_reduction(standing, book, request.side, quantity)
     else:
         _check_short(standing, request.side, quantity)
-        verdicts = await judge(work, owner, trade, exposure)
+        prices = [price for price in (terms["price"], terms["stop_price"]) if price is not None]
+        verdicts = await judge(work, wallet, standings | {instrument.symbol: standing}, book, trade, exposure, prices=prices, keep=keep)
     funds = await funds_of(work, wallet, standings, instrument.quote, [order])
-    return Draft(order, instrument, wallet, position, funds, trade, exposure, verdicts, is_new_trade=leg is None or leg.is_first)
+    effect = effect_of(standing, book, request.side, quantity, reduce_only=request.reduce_only)
+    is_new = leg is None or leg.is_first
+    return Draft(order, instrument, wallet, position, funds, trade, exposure, effect, verdicts, is_new_trade=is_new)
 
 
 async def check_draft(work: UnitOfWork, draft: Draft) -> None:
@@ -270,6 +289,16 @@ def _first_stop(request: OrderRequest, instrument: Instrument, tick: Tick) -> De
     if request.order_type is not OrderType.TRAILING_STOP or request.trail is None:
         return request.terms["stop_price"]
     return stop_behind(instrument, request.side, request.trail, request.trail_is_percent, tick.price)
+
+
+def _stop_loss(request: OrderRequest, instrument: Instrument, wallet: Wallet, market_price: Decimal) -> Decimal | None:
+    rate = wallet.limits.stop_loss_default_percent
+    if request.stop_loss is not None or request.reduce_only or rate is None:
+        return request.stop_loss
+    entry = request.terms["stop_price"] or request.terms["price"] or market_price
+    # Away from the price, so that it does not fall onto it.
+    away = instrument.tick if entry == 0 else abs(entry) * rate
+    return instrument.round_price(entry - request.side.sign * away, "floor" if request.side is Side.BUY else "ceiling")
 
 
 def _expiry(request: OrderRequest, instrument: Instrument, now: datetime) -> datetime | None:

@@ -10,6 +10,7 @@ from domain.kernel.permissions import Permission, requires
 from domain.market.instruments import find_instrument
 from domain.market.market import Market
 from domain.risk.rules import Verdict
+from domain.risk.switch import refusal_of, switches_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.placing import Draft, check_draft, draft_order
@@ -50,7 +51,7 @@ async def preview_order(operation: Operation, request: OrderRequest) -> OrderPre
 
     A request that makes no sense is refused as placing it would be: VALIDATION_ERROR, UNKNOWN_SYMBOL, QUANTITY_TOO_SMALL,
     ORDER_TYPE_UNSUPPORTED, STOP_ON_WRONG_SIDE, INVALID_POSITION_STATE, NOT_FOUND for the wallet, NO_MARKET_DATA, MARKET_UNAVAILABLE,
-    VENUE_UNAVAILABLE. Whatever the wallet, the rules or the plan forbid is part of the answer.
+    VENUE_UNAVAILABLE, WALLET_NOT_CONNECTED. Whatever the trading switch, the wallet, the rules or the plan forbid is part of the answer.
     """
     check_shape(request)
     check_client_order_id(request.client_order_id)
@@ -61,7 +62,7 @@ async def preview_order(operation: Operation, request: OrderRequest) -> OrderPre
         refusal = await _refusal(work, draft)
     order, instrument = draft.order, draft.instrument
     price = expected_price(order)
-    estimate = operation.use(Venues).of(draft.wallet.definition_slug).estimate(instrument.symbol, order.side, order.quantity, price)
+    estimate = operation.use(Venues).of(draft.wallet.venue_slug).estimate(instrument.symbol, order.side, order.quantity, price)
     claim = draft.funds.claims[order.id]
     with localcontext(EXACT):
         before = draft.funds.available + claim.money
@@ -85,6 +86,9 @@ async def preview_order(operation: Operation, request: OrderRequest) -> OrderPre
 
 
 async def _refusal(work: UnitOfWork, draft: Draft) -> DomainError | None:
+    halted = refusal_of(await switches_of(work, draft.order.user_id), draft.effect)
+    if halted is not None:
+        return halted
     try:
         await check_draft(work, draft)
     except DomainError as refusal:

@@ -70,7 +70,8 @@ async def place_and_read(operation: Operation, request: OrderRequest) -> OrderRe
     """Place an order and return it as it then stands, with its fills.
 
     Raises what `place_order` raises: VALIDATION_ERROR, UNKNOWN_SYMBOL, ORDER_TYPE_UNSUPPORTED, QUANTITY_TOO_SMALL, NOT_FOUND for the
-    wallet, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED, IDEMPOTENCY_CONFLICT, NO_MARKET_DATA, MARKET_UNAVAILABLE.
+    wallet, TRADING_HALTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED, IDEMPOTENCY_CONFLICT, NO_MARKET_DATA,
+    MARKET_UNAVAILABLE, WALLET_NOT_CONNECTED.
     """
     order = await place_order(operation, request)
     async with operation.reading() as work:

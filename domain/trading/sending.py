@@ -55,7 +55,10 @@ async def send(operation: Operation, order_id: str) -> Order:
     except VenueRejected as refusal:
         report = VenueReport("", VenueStatus.REJECTED, reason=str(refusal))
     except VenueUnavailable as silence:
-        return await leave_unresolved(operation, order, venue, silence)
+        # Most answers that are lost are lost once: whoever waits for this one should not have to ask again.
+        report = await _looked_up(venue, order) if silence.may_have_been_accepted else None
+        if report is None:
+            return await leave_unresolved(operation, order, venue, silence)
     if report is not None:
         return await record(operation, order, report)
     async with operation.unit_of_work() as work:
@@ -84,7 +87,7 @@ async def take_turn(operation: Operation, order_id: str, prepare: Preparation) -
     while True:
         async with operation.unit_of_work() as work:
             order, wallet = await lock_order(work, order_id)
-            venue = operation.use(Venues).of(wallet.definition_slug)
+            venue = operation.use(Venues).of(wallet.venue_slug)
             busy = order.attempt_until is not None and order.attempt_until > work.now
             if order.status in TERMINAL or (busy and waited >= venue.call_seconds):
                 return Turn(order, venue, is_mine=False)
@@ -94,9 +97,20 @@ async def take_turn(operation: Operation, order_id: str, prepare: Preparation) -
                 order.attempts += 1
                 order.attempt_until = work.now + timedelta(seconds=venue.call_seconds)
                 return Turn(order, venue, is_mine=True)
-        # Somebody else is asking the venue at this moment.
+        waited += await _until_free(operation, order_id, venue.call_seconds - waited)
+
+
+async def _until_free(operation: Operation, order_id: str, patience: float) -> float:
+    # Somebody else is asking the venue at this moment; looking costs no turn to write. Returns the seconds that passed.
+    waited = 0.0
+    while waited < patience:
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
         waited += LOOK_AGAIN_SECONDS
+        async with operation.reading() as work:
+            until = await work.session.scalar(select(Order.attempt_until).where(Order.id == order_id))
+            if until is None or until <= work.now:
+                break
+    return waited
 
 
 async def leave_unresolved(operation: Operation, order: Order, venue: Venue, silence: VenueUnavailable) -> Order:
@@ -158,6 +172,13 @@ async def _rate(operation: Operation, currency: str, instrument: Instrument) -> 
         return (await operation.use(Market).price(f"{currency}/{instrument.quote}")).price
     except DomainError as refusal:
         log.warning("order.fee_unpriced", currency=currency, quote=instrument.quote, code=refusal.code.value)
+        return None
+
+
+async def _looked_up(venue: Venue, order: Order) -> VenueReport | None:
+    try:
+        return await venue.find(order.wallet_id, order.client_order_id, order.symbol)
+    except VenueUnavailable:
         return None
 
 

@@ -81,7 +81,7 @@ async def sync_orders(operation: Operation) -> list[str]:
     One question a wallet, as often as its venue likes to be asked. A venue that does not answer holds up only its own wallets.
     """
     async with operation.reading() as work:
-        query = select(Order, Wallet.definition_slug).join(Wallet, Wallet.id == Order.wallet_id)
+        query = select(Order, Wallet.venue_slug).join(Wallet, Wallet.id == Order.wallet_id)
         rows = (await work.session.execute(query.where(Order.status.in_(AT_THE_VENUE)).order_by(Order.id))).all()
     by_wallet: dict[tuple[str, str], list[Order]] = defaultdict(list)
     for order, slug in rows:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import structlog
@@ -10,14 +11,16 @@ from sqlalchemy import select
 
 from domain.exchanges.triggers import followed, in_order_of_passing, is_reached
 from domain.exchanges.venue import OrderType
-from domain.kernel.errors import DomainError
+from domain.kernel.errors import DomainError, ErrorCode
 from domain.market.candles import Tick
 from domain.market.instruments import find_instrument
 from domain.market.market import Market
+from domain.risk.switch import check_switch
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.cancelling import withdraw
-from domain.trading.exposure import standings_of
+from domain.trading.exposure import Standing, standings_of
+from domain.trading.judging import effect_of
 from domain.trading.machine import TERMINAL, OrderTrigger
 from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.sending import send
@@ -71,7 +74,7 @@ async def _attend(operation: Operation, order_id: str, tick: Tick | None) -> boo
     """Do for a held order what is due, and return whether it is now to be sent."""
     async with operation.unit_of_work() as work:
         order, wallet = await lock_order(work, order_id)
-        if order.status is not OrderStatus.HELD or not await _is_triggered(work, order, tick):
+        if order.status is not OrderStatus.HELD or not await _is_triggered(work, order, wallet, tick):
             return False
         in_the_way = await _clear(work, order)
         if not in_the_way:
@@ -85,7 +88,7 @@ async def _attend(operation: Operation, order_id: str, tick: Tick | None) -> boo
         return await _release(work, order, wallet, tick)
 
 
-async def _is_triggered(work: UnitOfWork, order: Order, tick: Tick | None) -> bool:
+async def _is_triggered(work: UnitOfWork, order: Order, wallet: Wallet, tick: Tick | None) -> bool:
     if order.expires_at is not None and order.expires_at <= work.now:
         order.cancel_reason = CancelReason.EXPIRED
         await change_status(work, order, OrderTrigger.EXPIRE, "Its time was over")
@@ -101,8 +104,30 @@ async def _is_triggered(work: UnitOfWork, order: Order, tick: Tick | None) -> bo
     # Of a group one trades at a time: the one that is at it already has this one cancelled, or leaves it what it could not get.
     if any(sibling.sent_type is OrderType.MARKET for sibling in await siblings_of(work, order)):
         return False
+    if not await _may_trade(work, order, wallet):
+        return False
     order.triggered_at = order.updated_at = work.now
     return True
+
+
+async def _may_trade(work: UnitOfWork, order: Order, wallet: Wallet) -> bool:
+    # While trading is halted it goes on waiting: what woke it may be the very thing that is not to be trusted.
+    standing = await _standing(work, order, wallet)
+    effect = effect_of(standing, order.book, order.side, order.remaining_quantity, reduce_only=order.reduce_only)
+    try:
+        await check_switch(work, order.user_id, effect)
+    except DomainError as refusal:
+        if refusal.code is not ErrorCode.TRADING_HALTED:
+            raise
+        return False
+    return True
+
+
+async def _standing(work: UnitOfWork, order: Order, wallet: Wallet) -> Standing:
+    # Without the order itself and those that it takes the place of.
+    standing = (await standings_of(work, wallet, order.reference_price, order.symbol))[order.symbol]
+    others = [other for other in standing.orders if other.id != order.id]
+    return replace(standing, orders=others).without_group(order.group_id)
 
 
 async def _clear(work: UnitOfWork, order: Order) -> list[str]:
@@ -114,7 +139,7 @@ async def _clear(work: UnitOfWork, order: Order) -> list[str]:
 
 
 async def _release(work: UnitOfWork, order: Order, wallet: Wallet, tick: Tick | None) -> bool:
-    if order.reduce_only and not await _fit(work, order, wallet):
+    if not await _may_trade(work, order, wallet) or (order.reduce_only and not await _fit(work, order, wallet)):
         return False
     # What comes too late is counted from here on.
     order.triggered_at = work.now
@@ -125,9 +150,7 @@ async def _release(work: UnitOfWork, order: Order, wallet: Wallet, tick: Tick | 
 
 async def _fit(work: UnitOfWork, order: Order, wallet: Wallet) -> bool:
     # No venue may know the position that it reduces: what is left of that is what is sent.
-    standing = (await standings_of(work, wallet, order.reference_price, order.symbol))[order.symbol]
-    standing.orders = [other for other in standing.orders if other.id != order.id]
-    left = min(order.remaining_quantity, standing.reducible(order.book, order.side))
+    left = min(order.remaining_quantity, (await _standing(work, order, wallet)).reducible(order.book, order.side))
     if left <= 0:
         order.cancel_reason = CancelReason.REDUCE_ONLY
         await change_status(work, order, OrderTrigger.CANCEL, "There is no position left that it could reduce")

@@ -20,13 +20,14 @@ HELD, HELD_USERS = "held wallets", "users whose wallets are held"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A change to be posted: positive comes in, negative goes out."""
+    """A change to be posted: positive comes in, negative goes out. `id` is given where somebody has named it already."""
 
     asset: str
     amount: Decimal
     cause: EntryCause
     fill_id: str | None = None
     order_id: str | None = None
+    id: str | None = None
 
 
 async def lock_wallet(work: UnitOfWork, wallet_id: str) -> Wallet:
@@ -67,7 +68,7 @@ async def post(work: UnitOfWork, wallet: Wallet, *entries: Entry) -> list[Ledger
         balance.updated_at = work.now
         booked.append(
             LedgerEntry(
-                id=new_id("entry"),
+                id=entry.id or new_id("entry"),
                 user_id=wallet.user_id,
                 wallet_id=wallet.id,
                 asset=entry.asset,

@@ -8,12 +8,14 @@ from domain.accounts.models import User
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.permissions import Caller, Permission, requires
+from domain.runtime.keyset import equal
 from domain.runtime.paging import Limit, Offset, Page, page_of
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.wallets.ledger import Entry, balances_of, post
 from domain.wallets.models import EntryCause, LedgerEntry, Wallet
+from domain.wallets.rules import PAPER_VENUE
 
-PAPER_SLUG = "demo"
+PAPER_SLUG = PAPER_VENUE
 PAPER_NICKNAME = "Paper wallet"
 # Crypto pairs are quoted in USDT, energy in USD and, for the European instruments, in EUR.
 OPENING_DEPOSITS = {"USDT": Decimal(10_000), "USD": Decimal(1_000_000), "EUR": Decimal(1_000_000)}
@@ -41,8 +43,13 @@ async def open_paper_wallet(work: UnitOfWork, user: User) -> Wallet:
         created_at=work.now,
     )
     work.session.add(wallet)
-    await post(work, wallet, *(Entry(asset, amount, EntryCause.DEPOSIT) for asset, amount in OPENING_DEPOSITS.items()))
+    await deposit_play_money(work, wallet)
     return wallet
+
+
+async def deposit_play_money(work: UnitOfWork, wallet: Wallet) -> None:
+    """Book what a paper wallet begins with."""
+    await post(work, wallet, *(Entry(asset, amount, EntryCause.DEPOSIT) for asset, amount in OPENING_DEPOSITS.items()))
 
 
 async def default_wallet(work: UnitOfWork, user_id: str) -> Wallet:
@@ -55,9 +62,10 @@ async def default_wallet(work: UnitOfWork, user_id: str) -> Wallet:
 
 
 @requires(Permission.WALLETS_READ)
-async def list_wallets(work: UnitOfWork, limit: Limit = 10, offset: Offset = 0) -> Page[Wallet]:
+async def list_wallets(work: UnitOfWork, is_active: bool | None = None, limit: Limit = 10, offset: Offset = 0) -> Page[Wallet]:
     """Return the caller's wallets, newest first."""
-    query = wallets_visible_to(work.caller).order_by(Wallet.created_at.desc(), Wallet.id.desc())
+    query = equal(wallets_visible_to(work.caller), (Wallet.is_active, is_active))
+    query = query.order_by(Wallet.created_at.desc(), Wallet.id.desc())
     return await page_of(work.session, query, limit, offset)
 
 

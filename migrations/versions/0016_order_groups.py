@@ -6,7 +6,7 @@ from alembic import op
 from domain.runtime.columns import ExactDecimal, UTCDateTime
 
 revision = "0016"
-down_revision = "0011"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -13,8 +13,10 @@ from domain.notifications import service as notifications
 from domain.notifications.service import UnreadCount
 from domain.plans import catalogue as plans
 from domain.plans import service as subscriptions
+from domain.risk import relations as risk_relations
 from domain.risk import service as risk
-from domain.trading import amending, changing, closing, exposure, flattening, grouping, monitoring, records
+from domain.risk import switch
+from domain.trading import amending, changing, closing, flattening, grouping, judging, monitoring, records, wallet_syncing, wallets
 from domain.trading import service as trading
 from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
@@ -22,12 +24,16 @@ from domain.trading.flattening import Flattened
 from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
 from domain.trading.previewing import OrderPreview
+from domain.wallets import connecting, credentials, definitions, opening
+from domain.wallets import relations as wallet_relations
+from domain.wallets.connecting import ConnectionTest
 from resolvers.rest.audit import audit_entries
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.events import events_and_wait
 from resolvers.rest.flows import trigger_and_wait
 from resolvers.rest.market import as_spelled
 from resolvers.rest.trading import preview_order
+from resolvers.rest.wallets import create_and_read, update_and_read
 from schema.realtime import conversation_view, voting_view
 from schema.rest.accounts import (
     DeletedUserView,
@@ -46,6 +52,7 @@ from schema.rest.accounts import (
 )
 from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.audit import AuditEntryView
+from schema.rest.credentials import CredentialBody, CredentialChangesBody, CredentialTestView, CredentialView
 from schema.rest.dialects import API_V1
 from schema.rest.events import EventPageView
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
@@ -60,7 +67,16 @@ from schema.rest.notifications import (
     new_delivery_view,
 )
 from schema.rest.plans import PlanView, SubscriptionView
-from schema.rest.risk import RuleBody, RuleChangesBody, RuleView, ValidationView
+from schema.rest.risk import (
+    RuleBody,
+    RuleChangesBody,
+    RuleView,
+    SwitchChangeView,
+    SwitchStandingView,
+    TradingSwitchView,
+    ValidationView,
+    VerdictView,
+)
 from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, RoleView
 from schema.rest.trading import (
     CancelledOrderView,
@@ -72,6 +88,17 @@ from schema.rest.trading import (
     OrderView,
     PositionView,
     ProtectionBody,
+)
+from schema.rest.wallets import (
+    AddBalanceBody,
+    AddedBalanceView,
+    BalanceSyncView,
+    DeletedWalletDefinitionView,
+    SyncLogView,
+    UserWalletView,
+    WalletBody,
+    WalletChangesBody,
+    WalletDefinitionView,
 )
 
 AUTH = [
@@ -228,10 +255,50 @@ POSITIONS = [
 RISK_RULES = [
     Call("POST", "/risk-rules", risk.create_rule, RuleView, status=201, body=RuleBody),
     Call("GET", "/risk-rules", risk.list_rules, list[RuleView]),
-    Call("GET", "/risk-rules/validate", exposure.validate_trade, ValidationView, types={"side": Side}),
+    Call("GET", "/risk-rules/validate", judging.validate_trade, ValidationView, types={"side": Side | None, "action": Side | None}),
+    Call("GET", "/risk-rules/verdicts", risk_relations.list_verdicts, list[VerdictView]),
     Call("GET", "/risk-rules/{rule_id}", risk.get_rule, RuleView),
     Call("PATCH", "/risk-rules/{rule_id}", risk.update_rule, RuleView, body=RuleChangesBody),
     Call("DELETE", "/risk-rules/{rule_id}", risk.delete_rule, status=204),
+]
+
+TRADING_SWITCH = [
+    Call("GET", "/trading-switch", switch.get_trading_switch, TradingSwitchView),
+    Call("PUT", "/trading-switch", switch.set_trading_switch, TradingSwitchView),
+    Call("GET", "/trading-switch/global", switch.get_global_switch, SwitchStandingView),
+    Call("PUT", "/trading-switch/global", switch.set_global_switch, SwitchStandingView),
+    Call("GET", "/trading-switch/changes", switch.list_switch_changes, list[SwitchChangeView]),
+]
+
+WALLETS = [
+    Call("POST", "/wallets/definitions", definitions.create_wallet_definition, WalletDefinitionView, status=201),
+    Call("GET", "/wallets/definitions", definitions.list_wallet_definitions, list[WalletDefinitionView]),
+    Call("GET", "/wallets/definitions/{slug}", definitions.get_wallet_definition, WalletDefinitionView),
+    Call("PATCH", "/wallets/definitions/{slug}", definitions.update_wallet_definition, WalletDefinitionView),
+    Call("DELETE", "/wallets/definitions/{slug}", definitions.delete_wallet_definition, DeletedWalletDefinitionView),
+    Call("POST", "/wallets/credentials", credentials.create_credential, CredentialView, status=201, body=CredentialBody),
+    Call("GET", "/wallets/credentials", credentials.list_credentials, list[CredentialView]),
+    Call("GET", "/wallets/credentials/{credentials_id}", credentials.get_credential, CredentialView),
+    Call("PATCH", "/wallets/credentials/{credentials_id}", credentials.update_credential, CredentialView, body=CredentialChangesBody),
+    Call(
+        "DELETE",
+        "/wallets/credentials/{credentials_id}",
+        credentials.delete_credential,
+        answer={"message": "Credentials deleted successfully", "credentials_id": "{credentials_id}"},
+    ),
+    Call("POST", "/wallets/credentials/{credentials_id}/test", connecting.test_credential, CredentialTestView),
+]
+
+USER_WALLETS = [
+    Call("POST", "/user-wallets", create_and_read, UserWalletView, status=201, body=WalletBody),
+    Call("GET", "/user-wallets", wallets.list_wallet_records, list[UserWalletView]),
+    Call("GET", "/user-wallets/{wallet_id}", wallets.get_wallet_record, UserWalletView),
+    Call("PUT", "/user-wallets/{wallet_id}", update_and_read, UserWalletView, body=WalletChangesBody),
+    Call("DELETE", "/user-wallets/{wallet_id}", opening.delete_wallet, status=204),
+    Call("POST", "/user-wallets/{wallet_id}/test-connection", connecting.test_connection, ConnectionTest),
+    Call("POST", "/user-wallets/{wallet_id}/sync-balance", wallet_syncing.sync_balance, BalanceSyncView),
+    Call("GET", "/user-wallets/{wallet_id}/sync-logs", wallet_relations.list_sync_logs, list[SyncLogView]),
+    Call("POST", "/user-wallets/{wallet_id}/add-balance", opening.add_balance, AddedBalanceView, body=AddBalanceBody),
 ]
 
 CONVERSATIONS = [
@@ -307,6 +374,9 @@ CALLS = [
     *ORDERS,
     *POSITIONS,
     *RISK_RULES,
+    *TRADING_SWITCH,
+    *WALLETS,
+    *USER_WALLETS,
     *PLANS,
     *USER_PLANS,
     *NOTIFICATIONS,

@@ -23,7 +23,7 @@ REQUIRED = inspect.Parameter.empty
 MAX_INTEGER = 2**63 - 1
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
-_SECRET_WORDS = ("password", "secret", "token", "api_key", "passphrase")
+_SECRET_WORDS = ("password", "secret", "token", "api_key", "passphrase", "credential", "additional_config", "private_key")
 _SHOWN = 200
 _SHOWN_EXPONENT = 20
 # A number in a query, a form or a string: no underscores, blanks or digits of other scripts, which Python would read too.

@@ -26,7 +26,7 @@ async def preview_order(
     """Return what placing this order now would come to: size, fee, margin, and all that would be said to it; nothing is placed.
 
     Raises VALIDATION_ERROR, UNKNOWN_SYMBOL, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, INVALID_POSITION_STATE, NOT_FOUND for the
-    wallet, NO_MARKET_DATA, MARKET_UNAVAILABLE, VENUE_UNAVAILABLE.
+    wallet, NO_MARKET_DATA, MARKET_UNAVAILABLE, VENUE_UNAVAILABLE, WALLET_NOT_CONNECTED.
     """
     body = OrderBody(
         symbol=symbol,

@@ -1,4 +1,4 @@
-"""Risk rules as `/api/v1` shows them."""
+"""Risk rules, verdicts and the trading switch as `/api/v1` shows them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +6,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from domain.risk.models import RiskRule, RuleAction, RuleType
-from domain.trading.exposure import Validation
+from domain.risk.models import RiskRule, RiskVerdict, RuleAction, RuleType, TradingSwitchChange
+from domain.risk.switch import Switches, SwitchStanding
+from domain.trading.judging import Validation
 
 Condition = dict[str, Any]
 
@@ -75,8 +76,105 @@ class ValidationView:
     violations: list[str]
     warnings: list[str]
     summary: dict[str, Any]
+    rule_id: str | None
     rule_ids: list[str]
 
     @classmethod
     def of(cls, validation: Validation) -> Self:
-        return cls(validation.approved, validation.violations, validation.warnings, dict(validation.summary), validation.rule_ids)
+        return cls(
+            approved=validation.approved,
+            violations=validation.violations,
+            warnings=validation.warnings,
+            summary=dict(validation.summary),
+            rule_id=validation.rule_id,
+            rule_ids=validation.rule_ids,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """What one rule said about one trade, with the numbers it compared."""
+
+    id: str
+    rule_id: str
+    rule_name: str
+    rule_type: str
+    action: str
+    passed: bool
+    message: str
+    numbers: dict[str, Any]
+    execution_id: str | None
+    order_id: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, verdict: RiskVerdict) -> Self:
+        return cls(
+            id=verdict.id,
+            rule_id=verdict.rule_id,
+            rule_name=verdict.rule_name,
+            rule_type=verdict.rule_type.value,
+            action=verdict.action.value,
+            passed=verdict.passed,
+            message=verdict.message,
+            numbers=verdict.numbers,
+            execution_id=verdict.execution_id,
+            order_id=verdict.order_id,
+            created_at=verdict.created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchStandingView:
+    """Where one trading switch stands."""
+
+    state: str
+    reason: str | None
+    origin: str | None
+    rule_id: str | None
+    changed_at: datetime | None
+
+    @classmethod
+    def of(cls, standing: SwitchStanding) -> Self:
+        origin = standing.origin.value if standing.origin else None
+        return cls(standing.state.value, standing.reason, origin, standing.rule_id, standing.changed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class TradingSwitchView:
+    """Whether the caller may trade: `effective_state` is the stricter of their own switch and the one over everybody."""
+
+    effective_state: str
+    own: SwitchStandingView
+    everybody: SwitchStandingView
+
+    @classmethod
+    def of(cls, switches: Switches) -> Self:
+        return cls(switches.effective_state.value, SwitchStandingView.of(switches.own), SwitchStandingView.of(switches.everybody))
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchChangeView:
+    """One change of the caller's trading switch, or of the one over everybody."""
+
+    id: str
+    is_global: bool
+    from_state: str
+    state: str
+    reason: str | None
+    origin: str
+    rule_id: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, change: TradingSwitchChange) -> Self:
+        return cls(
+            id=change.id,
+            is_global=change.is_global,
+            from_state=change.from_state.value,
+            state=change.state.value,
+            reason=change.reason,
+            origin=change.origin.value,
+            rule_id=change.rule_id,
+            created_at=change.created_at,
+        )

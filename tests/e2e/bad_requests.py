@@ -209,7 +209,7 @@ GRAPHQL_ORDERS: list[tuple[ErrorCode, dict[str, Any]]] = [
     (E.UNKNOWN_SYMBOL, {"symbol": "NOSUCH"}),
     (E.UNKNOWN_SYMBOL, {"symbol": "🚀"}),
     (E.STOP_ON_WRONG_SIDE, {"stopLoss": "10000"}),
-    (E.ORDER_TYPE_UNSUPPORTED, {"orderType": "LIMIT", "price": "1"}),
+    (E.VALIDATION_ERROR, {"orderType": "LIMIT"}),
     (E.INSUFFICIENT_FUNDS, {"quantity": "900000"}),
     (E.NOT_FOUND, {"walletId": "wallet_nosuch"}),
 ]  # fmt: skip

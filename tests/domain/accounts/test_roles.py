@@ -24,11 +24,12 @@ OWN = {"profile:read", "profile:write", "api_keys:read", "api_keys:write", "noti
 OWN |= {"plans:read", "user_plans:read", "user_plans:write"}
 LOOKING = {"flows:read", "executions:read", "orders:read", "positions:read", "wallets:read", "risk_rules:read"}
 TRADING = LOOKING | {"flows:write", "flows:run", "executions:delete", "analysts:use", "orders:write", "positions:write", "risk_rules:write"}
+WALLETS = {"user_wallets:write", "credentials:write"}
 DEFAULTS = {
     "admin": {permission.value for permission in Permission},
-    "user": OWN | TRADING | {"market:read", "price_alerts:write", "devices:read", "devices:write", "analytics:read"},
+    "user": OWN | TRADING | WALLETS | {"market:read", "price_alerts:write", "devices:read", "devices:write", "analytics:read"},
     "viewer": {name for name in OWN if name.endswith(":read")} | LOOKING | {"market:read", "devices:read", "analytics:read"},
-    "trader": OWN | TRADING | {"market:read", "price_alerts:write", "analytics:read"},
+    "trader": OWN | TRADING | WALLETS | {"market:read", "price_alerts:write", "analytics:read"},
     "analyst": OWN | LOOKING | {"market:read", "price_alerts:write", "analytics:read", "analytics:write"},
     "risk_manager": OWN | LOOKING | {"market:read", "price_alerts:write", "analytics:read", "analytics:write"},
     "compliance_officer": OWN | LOOKING | {"audit:read", "security_alerts:read", "analytics:read"},

@@ -9,7 +9,18 @@ ALL = frozenset(permission.value for permission in Permission)
 def test_each_permission_is_covered_by_one_word_at_most() -> None:
     covered = [permission for word, several in COVERS.items() if word != "*" for permission in several]
     assert len(covered) == len(set(covered))
-    own = ("profile", "notifications", "plans", "user_plans", "api_keys", "price_alerts", "users")
+    own = (
+        "profile",
+        "notifications",
+        "plans",
+        "user_plans",
+        "api_keys",
+        "price_alerts",
+        "trading_switch",
+        "users",
+        "user_wallets",
+        "credentials",
+    )
     assert ALL - set(covered) == {name for name in ALL if name.startswith(own)} | {"wallets:write"}
 
 

@@ -1,5 +1,7 @@
 """Where the venues stand in the conformance suite: one stand each, which sets the market and makes trouble."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Protocol
@@ -9,11 +11,13 @@ from sqlalchemy import func, select
 
 from domain.exchanges.ccxt_clients import Connection, Credentials
 from domain.exchanges.ccxt_venue import CcxtVenue
+from domain.exchanges.liquidity import Level, Surroundings
+from domain.exchanges.orders import Listing
 from domain.exchanges.venue import Ability, OrderType, Side, TimeInForce, Venue, VenueOrder
 from domain.kernel.clock import ManualClock
 from domain.market.market import Market
 from domain.runtime.runtime import Runtime
-from domain.trading.models import PaperOrder
+from domain.trading.paper_models import PaperOrder
 from domain.trading.paper_venue import PaperVenue
 from tests.domain.exchanges.wire import binance, kraken
 from tests.domain.exchanges.wire.floor import Floor
@@ -57,27 +61,49 @@ class Stand(Protocol):
         ...
 
 
+class ScriptedLiquidity:
+    """What others do on the paper venue, as a test has it."""
+
+    refill = timedelta(minutes=1)
+
+    def __init__(self) -> None:
+        self.offered: dict[Side, list[Level]] = {Side.BUY: [], Side.SELL: []}
+        self.arrived = Decimal(0)
+
+    def levels(self, around: Surroundings, side: Side) -> Iterator[Level]:
+        return iter(self.offered[side])
+
+    def arriving(self, around: Surroundings, side: Side) -> Iterator[Level]:
+        # At any price: whatever rests is worth it.
+        yield Level(around.listing.tick if side is Side.SELL else around.mid * 1000, self.arrived)
+
+    def worst_price(self, listing: Listing, side: Side, mid: Decimal) -> Decimal:
+        return self.offered[side][-1].price
+
+
 class PaperStand:
-    """The paper venue on a scripted market. It has no wire, and its orders end at once."""
+    """The paper venue on a scripted market. It has no wire."""
 
     venue: PaperVenue
 
     def __init__(self, runtime: Runtime, clock: ManualClock) -> None:
         self._runtime, self._clock = runtime, clock
-        self._source = ScriptedSource(clock)
+        self._source, self._others = ScriptedSource(clock), ScriptedLiquidity()
         self._ticks = count(step=10)
         self._open()
 
     def price(self, price: str, *depth: str) -> None:
-        if depth:
-            pytest.skip("paper: it has no depth, every order fills whole")
         self._source.price_now = Decimal(price)
+        quantities = [Decimal(quantity) for quantity in depth or ("1000",)]
+        for side, at in ((Side.SELL, Decimal(price)), (Side.BUY, Decimal(price) - 1)):
+            self._others.offered[side] = [Level(at, quantity) for quantity in quantities]
 
     def fill(self, quantity: str) -> None:
-        pytest.skip("paper: nothing rests there")
+        self._others.arrived += Decimal(quantity)
 
     def fill_before(self, call: str, quantity: str) -> None:
-        pytest.skip("paper: nothing rests there")
+        # Every call lets the others trade first.
+        self.fill(quantity)
 
     def lose_answer(self, call: str) -> None:
         pytest.skip("paper: there is no wire on which an answer could be lost")
@@ -95,7 +121,7 @@ class PaperStand:
     def _open(self) -> None:
         # Time flies, so that no price is remembered.
         market = Market(self._source, wall=lambda: float(next(self._ticks)))
-        self.venue = PaperVenue(market, self._runtime.database, self._clock)
+        self.venue = PaperVenue(market, self._runtime.database, self._clock, self._others)
 
 
 class CcxtStand:

@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 from domain.exchanges.book import Book
+from domain.exchanges.liquidity import DEFAULT_MODEL, LiquidityModel
 from domain.exchanges.matching import apply
-from domain.exchanges.orders import Accepted, Amend, Cancel, Closed, Command, Event, Filled, Kind, Listing, Place, Rejected, Tick
-from domain.exchanges.venue import Side
+from domain.exchanges.orders import Accepted, Amend, Cancel, Closed, Command, Event, Filled, Listing, Place, Rejected, Tick
+from domain.exchanges.venue import OrderType, Side
 
 BUY, SELL = Side.BUY, Side.SELL
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -17,8 +18,10 @@ COINS = Listing("COIN/EUR", tick=Decimal(1), lot=Decimal(1), maker_rate=Decimal(
 class Floor:
     """Holds a book and applies commands to it; without `volume` the market has a price but offers nothing."""
 
-    def __init__(self, listing: Listing = COINS, price: str | None = "100", volume: str = "0") -> None:
-        self.book = Book(listing, seed=5)
+    def __init__(
+        self, listing: Listing = COINS, price: str | None = "100", volume: str = "0", model: LiquidityModel = DEFAULT_MODEL
+    ) -> None:
+        self.book = Book(listing, seed=5, model=model)
         self.now = NOON
         if price is not None:
             self.tick(price, volume=volume)
@@ -32,7 +35,7 @@ class Floor:
         return self.send(Tick(Decimal(price), self.now, Decimal(volume)))
 
     def place(self, id: str, account: str, side: Side, quantity: str, price: str | None = None, **more: Any) -> tuple[Event, ...]:
-        kind = more.pop("kind", Kind.MARKET if price is None else Kind.LIMIT)
+        kind = more.pop("kind", OrderType.MARKET if price is None else OrderType.LIMIT)
         numbers: dict[str, Any] = {name: Decimal(more.pop(name)) for name in ("stop_price", "trail", "position") if name in more}
         limit = None if price is None else Decimal(price)
         return self.send(Place(id, account, side, kind, Decimal(quantity), limit, **numbers, **more))

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from domain.exchanges.liquidity import LiquidityModel, bucket_of, liquidity_of
-from domain.exchanges.orders import Amend, Cancel, CancelAll, Command, Kind, Listing, Place, SetPosition, Tick
-from domain.exchanges.venue import Side, TimeInForce
+from domain.exchanges.orders import Amend, Cancel, CancelAll, Command, Holder, Listing, Place, SetPosition, Tick
+from domain.exchanges.venue import OrderType, Side, TimeInForce
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -23,7 +23,7 @@ class Ticket:
     id: str
     account: str
     side: Side
-    kind: Kind
+    kind: OrderType
     total: Decimal
     limit: Decimal | None
     stop: Decimal | None
@@ -35,7 +35,12 @@ class Ticket:
     reduce_only: bool
     asleep: bool
     time: int
+    book: str
     done: Decimal = Decimal(0)
+
+    @property
+    def holder(self) -> Holder:
+        return self.account, self.book
 
     @property
     def left(self) -> Decimal:
@@ -51,7 +56,7 @@ class Reference:
     model: LiquidityModel
     tickets: list[Ticket] = field(default_factory=list)
     eaten: dict[tuple[Side, Decimal], Decimal] = field(default_factory=dict)
-    holds: dict[str, Decimal] = field(default_factory=dict)
+    holds: dict[Holder, Decimal] = field(default_factory=dict)
     last: Decimal | None = None
     now: datetime | None = None
     volume: Decimal = Decimal(0)
@@ -90,16 +95,16 @@ class Reference:
         total, stop = c.quantity, c.stop_price
         if c.reduce_only:
             assert c.position is not None
-            self.holds[c.account] = c.position
-            self.shrink(c.account)
-            total = min(total, self.may_reduce(c.account, c.side))
+            self.holds[c.holder] = c.position
+            self.shrink(c.holder)
+            total = min(total, self.may_reduce(c.holder, c.side))
             if total <= 0:
                 return False
-        if c.kind is Kind.TRAILING_STOP:
+        if c.kind is OrderType.TRAILING_STOP:
             if self.last is None:
                 return False
             stop = self.behind(c.side, c.trail, c.trail_is_percent)
-        asleep = c.kind not in (Kind.MARKET, Kind.LIMIT)
+        asleep = c.kind not in (OrderType.MARKET, OrderType.LIMIT)
         ticket = Ticket(
             c.order_id,
             c.account,
@@ -116,6 +121,7 @@ class Reference:
             c.reduce_only,
             asleep,
             self.next_time(),
+            c.book,
         )
         if not asleep and c.post_only and self.counterparty(ticket) is not None:
             return False
@@ -126,14 +132,14 @@ class Reference:
         t = self.find(c.order_id)
         if t is None or (c.quantity is not None and c.quantity < t.done):
             return False
-        if (c.price is not None and t.limit is None) or (c.stop_price is not None and (not t.asleep or t.kind is Kind.TRAILING_STOP)):
+        if (c.price is not None and t.limit is None) or (c.stop_price is not None and (not t.asleep or t.kind is OrderType.TRAILING_STOP)):
             return False
         if c.quantity is None and c.price is None and c.stop_price is None:
             return False
         was = (t.total, t.limit, t.stop)
         t.total = t.total if c.quantity is None else c.quantity
         if t.reduce_only:
-            t.total = min(t.total, t.done + self.may_reduce(t.account, t.side))
+            t.total = min(t.total, t.done + self.may_reduce(t.holder, t.side))
         t.limit = t.limit if c.price is None else c.price
         t.stop = t.stop if c.stop_price is None else c.stop_price
         if t.left == 0:
@@ -161,8 +167,8 @@ class Reference:
         return True
 
     def hold(self, c: SetPosition) -> bool:
-        self.holds[c.account] = c.position
-        self.shrink(c.account)
+        self.holds[c.account, c.book] = c.position
+        self.shrink((c.account, c.book))
         return True
 
     def tick(self, c: Tick) -> bool:
@@ -179,9 +185,9 @@ class Reference:
             assert t.limit is not None
             self.fill(t, t.limit, "maker", None)
             self.leave_if_done(t)
-            self.shrink(t.account)
+            self.shrink(t.holder)
         for t in self.tickets:
-            if t.kind is Kind.TRAILING_STOP:
+            if t.kind is OrderType.TRAILING_STOP:
                 behind = self.behind(t.side, t.trail, t.percent)
                 assert t.stop is not None
                 t.stop = max(t.stop, behind) if t.side is SELL else min(t.stop, behind)
@@ -196,7 +202,7 @@ class Reference:
 
     def touched(self, t: Ticket) -> bool:
         assert self.last is not None and t.stop is not None
-        if t.kind is Kind.TAKE_PROFIT:
+        if t.kind is OrderType.TAKE_PROFIT:
             return self.last <= t.stop if t.side is BUY else self.last >= t.stop
         return self.last >= t.stop if t.side is BUY else self.last <= t.stop
 
@@ -252,12 +258,12 @@ class Reference:
                 assert other.limit is not None
                 self.fill(other, other.limit, "maker", t.id)
                 self.leave_if_done(other)
-                self.shrink(other.account)
+                self.shrink(other.holder)
                 self.fill(t, other.limit, "taker", other.id)
             else:
                 self.eat(t.side.opposite, other)
                 self.fill(t, other, "taker", None)
-            self.shrink(t.account)
+            self.shrink(t.holder)
         return False
 
     def counterparty(self, t: Ticket) -> Ticket | Decimal | None:
@@ -266,8 +272,9 @@ class Reference:
             (x.limit * t.side.sign, 0, x.time, x) for x in self.tickets if x.side is not t.side and not x.asleep and x.limit is not None
         ]
         candidates += [(price * t.side.sign, 1, 0, price) for price in self.ladder(t.side.opposite)]
-        if t.limit is not None:
-            candidates = [x for x in candidates if x[0] <= t.limit * t.side.sign]
+        limit = t.limit if t.limit is not None else self.end_of_market(t.side.opposite)
+        if limit is not None:
+            candidates = [x for x in candidates if x[0] <= limit * t.side.sign]
         return min(candidates, key=lambda x: x[:3])[3] if candidates else None
 
     def reached_by_market(self) -> tuple[Ticket, Decimal] | None:
@@ -286,22 +293,28 @@ class Reference:
         levels = both.bids if side is BUY else both.asks
         return [level.price for level in levels if level.quantity > self.eaten.get((side, level.price), 0)]
 
+    def end_of_market(self, side: Side) -> Decimal | None:
+        if self.last is None or self.now is None:
+            return None
+        endless = liquidity_of(self.listing, self.last, self.now, self.seed, Decimal(10**6), self.model)
+        return (endless.bids if side is BUY else endless.asks)[-1].price
+
     def eat(self, side: Side, price: Decimal) -> None:
         self.eaten[side, price] = self.eaten.get((side, price), Decimal(0)) + self.listing.lot
 
     def fill(self, t: Ticket, price: Decimal, role: str, other: str | None) -> None:
         t.done += self.listing.lot
-        if t.account in self.holds:
-            self.holds[t.account] += t.side.sign * self.listing.lot
+        if t.holder in self.holds:
+            self.holds[t.holder] += t.side.sign * self.listing.lot
         self.log.append(("fill", t.id, price, self.listing.lot, role, other))
 
-    def may_reduce(self, account: str, side: Side) -> Decimal:
-        return max(-side.sign * self.holds[account], Decimal(0))
+    def may_reduce(self, holder: Holder, side: Side) -> Decimal:
+        return max(-side.sign * self.holds[holder], Decimal(0))
 
-    def shrink(self, account: str) -> None:
+    def shrink(self, holder: Holder) -> None:
         for t in sorted(self.tickets, key=lambda t: t.time):
-            if t.account == account and t.reduce_only and account in self.holds:
-                allowed = self.may_reduce(account, t.side)
+            if t.holder == holder and t.reduce_only and holder in self.holds:
+                allowed = self.may_reduce(holder, t.side)
                 if allowed == 0:
                     self.end(t, "cancelled", "reduce_only")
                 elif t.left > allowed:

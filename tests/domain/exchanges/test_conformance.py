@@ -171,7 +171,7 @@ async def test_an_amended_order_keeps_its_id(stand: Stand) -> None:
     after = await stand.venue.amend(ACCOUNT, "a", BTC, quantity=Decimal("0.2"), price=Decimal("48000.09"))
     assert (after.venue_order_id, after.status, after.quantity) == (before.venue_order_id, VenueStatus.OPEN, Decimal("0.2"))
     (resting,) = await stand.venue.open_orders(ACCOUNT)
-    assert resting.price == Decimal("48000.0")
+    assert resting.price == round_to_step(Decimal("48000.09"), (await stand.venue.rules(BTC)).tick, "floor")
 
 
 async def test_an_amendment_that_loses_the_race_changes_nothing(stand: Stand) -> None:
@@ -233,7 +233,7 @@ async def test_no_more_is_ordered_and_at_no_worse_price_than_asked(stand: Stand,
 
 
 async def test_more_than_there_is_money_for_is_refused(stand: Stand) -> None:
-    needs_limits(stand)
+    needs(stand, Ability.BALANCES)
     stand.price("50000")
     assert await refusal_of(stand, limit("a", "49000", "1000")) is Refusal.INSUFFICIENT_FUNDS
     assert await refusal_of(stand, market("b", "1000")) is Refusal.INSUFFICIENT_FUNDS

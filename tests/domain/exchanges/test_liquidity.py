@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.exchanges.liquidity import DEFAULT_MODEL, Ladder, LiquidityModel, bucket_of, liquidity_of, steps_of
+from domain.exchanges.liquidity import BOTTOMLESS, DEFAULT_MODEL, BookLiquidity, DeepLiquidity, Ladder, Level, bucket_of, liquidity_of
 from domain.exchanges.orders import Listing
+from domain.exchanges.venue import Side
 
 MOMENT = datetime(2026, 3, 2, 9, 30, 12, tzinfo=UTC)
 BITCOIN = Listing("BTC/USDT", Decimal("0.01"), Decimal("0.00001"))
@@ -64,7 +65,7 @@ def test_depth_grows_away_from_the_price_and_adds_up_to_the_volume() -> None:
     ],
 )
 def test_levels_lie_about_a_basis_point_apart(listing: Listing, mid: str, ticks: int) -> None:
-    assert steps_of(listing, Decimal(mid)) == ticks
+    assert DEFAULT_MODEL.steps(listing, Decimal(mid)) == ticks
 
 
 def test_prices_below_zero_have_a_book_like_any_other() -> None:
@@ -98,9 +99,9 @@ def test_buckets_are_counted_from_1970() -> None:
 )
 def test_every_book_is_in_order_around_its_price(listing: Listing, mid: Decimal, minute: int, volume: Decimal, levels: int) -> None:
     mid = mid if listing.allow_negative_price else abs(mid)
-    model = LiquidityModel(levels=levels)
+    model = BookLiquidity(depth=levels)
     ladder = liquidity_of(listing, mid, MOMENT + timedelta(minutes=minute), 3, volume, model)
-    step = steps_of(listing, mid, model) * listing.tick
+    step = model.steps(listing, mid) * listing.tick
     for side, away in ((ladder.asks, 1), (ladder.bids, -1)):
         assert len(side) <= levels
         assert all((later.price - level.price) * away == step for level, later in pairwise(side))
@@ -109,5 +110,24 @@ def test_every_book_is_in_order_around_its_price(listing: Listing, mid: Decimal,
         assert all(level.price > 0 for level in side) or listing.allow_negative_price
         if side:
             assert step / 2 <= (side[0].price - mid) * away < step * 3 / 2
+        assert all((level.price - model.worst_price(listing, Side.SELL if away > 0 else Side.BUY, mid)) * away <= 0 for level in side)
     if volume >= listing.lot:
         assert len(ladder.asks) == levels
+        assert ladder.asks[-1].price == model.worst_price(listing, Side.SELL, mid)
+
+
+@pytest.mark.parametrize(
+    ("listing", "mid", "bid", "ask"),
+    [
+        (BITCOIN, "50000", "49995", "50005"),
+        (POWER, "20.01", "20.00", "20.02"),
+        (POWER, "-20.01", "-20.02", "-20.00"),
+        (POWER, "0", "0", "0"),
+        (DOGE, "0.00001", "0.00001", "0.00002"),
+    ],
+)
+def test_a_deep_market_has_one_price_a_side_moved_against_the_taker_to_the_next_tick(
+    listing: Listing, mid: str, bid: str, ask: str
+) -> None:
+    ladder = liquidity_of(listing, Decimal(mid), MOMENT, 7, Decimal(0), DeepLiquidity())
+    assert ladder == Ladder((Level(Decimal(bid), BOTTOMLESS),), (Level(Decimal(ask), BOTTOMLESS),))

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from domain.exchanges.liquidity import DeepLiquidity
 from domain.exchanges.matching import apply
 from domain.exchanges.orders import (
     Accepted,
     CancelAll,
     Closed,
     Filled,
-    Kind,
     Liquidity,
     Reason,
     SetPosition,
@@ -21,7 +21,7 @@ from domain.exchanges.orders import (
     Tick,
     Triggered,
 )
-from domain.exchanges.venue import TimeInForce, VenueStatus
+from domain.exchanges.venue import OrderType, TimeInForce, VenueStatus
 from domain.kernel.errors import DomainError, ErrorCode
 from tests.domain.exchanges.exchange_floor import BUY, COINS, NOON, SELL, Floor, ends, fills, is_accepted, refusal
 
@@ -40,14 +40,14 @@ AT_THE_MARKET: Outcomes = {
 }
 AT_A_LIMIT: Outcomes = {GTC: (3, None), IOC: (3, "ioc"), FOK: (0, "fok"), DAY: (3, None), GTD: (3, None)}
 # Kind, its values, the price that triggers it, what becomes of it.
-KINDS: list[tuple[Kind, dict[str, str], str | None, Outcomes]] = [
-    (Kind.MARKET, {}, None, AT_THE_MARKET),
-    (Kind.LIMIT, {"price": "100"}, None, AT_A_LIMIT),
-    (Kind.STOP, {"stop_price": "101"}, "101", AT_THE_MARKET),
-    (Kind.STOP_LIMIT, {"stop_price": "101", "price": "100"}, "101", AT_A_LIMIT),
-    (Kind.TAKE_PROFIT, {"stop_price": "99"}, "99", AT_THE_MARKET),
-    (Kind.TAKE_PROFIT, {"stop_price": "99", "price": "100"}, "99", AT_A_LIMIT),
-    (Kind.TRAILING_STOP, {"trail": "1"}, "101", AT_THE_MARKET),
+KINDS: list[tuple[OrderType, dict[str, str], str | None, Outcomes]] = [
+    (OrderType.MARKET, {}, None, AT_THE_MARKET),
+    (OrderType.LIMIT, {"price": "100"}, None, AT_A_LIMIT),
+    (OrderType.STOP, {"stop_price": "101"}, "101", AT_THE_MARKET),
+    (OrderType.STOP_LIMIT, {"stop_price": "101", "price": "100"}, "101", AT_A_LIMIT),
+    (OrderType.TAKE_PROFIT, {"stop_price": "99"}, "99", AT_THE_MARKET),
+    (OrderType.TAKE_PROFIT, {"stop_price": "99", "price": "100"}, "99", AT_A_LIMIT),
+    (OrderType.TRAILING_STOP, {"trail": "1"}, "101", AT_THE_MARKET),
 ]
 
 
@@ -55,7 +55,7 @@ KINDS: list[tuple[Kind, dict[str, str], str | None, Outcomes]] = [
 @pytest.mark.parametrize(("kind", "values", "trigger", "outcome"), KINDS)
 @pytest.mark.parametrize("on_offer", ["3", "5"])
 def test_every_kind_under_every_condition(
-    kind: Kind,
+    kind: OrderType,
     values: dict[str, str],
     trigger: str | None,
     outcome: Outcomes,
@@ -129,7 +129,7 @@ def test_a_post_only_order_rests_or_is_refused() -> None:
 def test_a_triggered_post_only_order_is_cancelled_if_it_would_take() -> None:
     floor = Floor()
     floor.place("ask", "bob", SELL, "1", "101")
-    floor.place("stop", "ann", BUY, "1", "101", kind=Kind.STOP_LIMIT, stop_price="101", post_only=True)
+    floor.place("stop", "ann", BUY, "1", "101", kind=OrderType.STOP_LIMIT, stop_price="101", post_only=True)
     assert ends(floor.tick("101")) == [("stop", "cancelled", "post_only")]
     assert floor.resting() == {"ask": "1"}
 
@@ -174,8 +174,8 @@ def test_users_orders_stand_before_the_market_at_the_same_price() -> None:
 def test_nothing_is_offered_before_the_market_has_a_price() -> None:
     floor = Floor(price=None)
     assert ends(floor.place("buy", "ann", BUY, "1")) == [("buy", "cancelled", "no_liquidity")]
-    assert refusal(floor.place("trail", "ann", SELL, "1", kind=Kind.TRAILING_STOP, trail="1")) == "no_market"
-    assert is_accepted(floor.place("stop", "ann", SELL, "1", kind=Kind.STOP, stop_price="100"))
+    assert refusal(floor.place("trail", "ann", SELL, "1", kind=OrderType.TRAILING_STOP, trail="1")) == "no_market"
+    assert is_accepted(floor.place("stop", "ann", SELL, "1", kind=OrderType.STOP, stop_price="100"))
     assert floor.resting() == {"stop": "1"}
 
 
@@ -184,7 +184,7 @@ def test_an_order_expires_at_its_moment_and_before_it_can_trade(time_in_force: T
     floor = Floor()
     end = NOON + timedelta(seconds=60)
     floor.place("limit", "ann", BUY, "1", "99", time_in_force=time_in_force, expires_at=end)
-    floor.place("stop", "ann", SELL, "1", kind=Kind.STOP, stop_price="90", time_in_force=time_in_force, expires_at=end)
+    floor.place("stop", "ann", SELL, "1", kind=OrderType.STOP, stop_price="90", time_in_force=time_in_force, expires_at=end)
     assert floor.tick("100", 59) == ()
     assert ends(floor.tick("90", 1, volume="800")) == [("limit", "expired", "expired"), ("stop", "expired", "expired")]
     assert refusal(floor.place("late", "ann", BUY, "1", "99", time_in_force=time_in_force, expires_at=end)) == "expired"
@@ -199,14 +199,14 @@ def test_the_books_time_never_goes_back() -> None:
 def test_stops_wake_in_the_order_in_which_the_price_passed_them() -> None:
     floor = Floor()
     for id, stop in (("deep", "95"), ("near", "99"), ("near too", "99"), ("below", "93")):
-        floor.place(id, id, SELL, "1", kind=Kind.STOP, stop_price=stop)
+        floor.place(id, id, SELL, "1", kind=OrderType.STOP, stop_price=stop)
     woken = [event.order_id for event in floor.tick("94") if isinstance(event, Triggered)]
     assert woken == ["near", "near too", "deep"]
 
 
 def test_a_stop_that_wakes_stands_behind_the_orders_that_rested_before() -> None:
     floor = Floor()
-    floor.place("stop", "ann", BUY, "1", "101", kind=Kind.STOP_LIMIT, stop_price="101")
+    floor.place("stop", "ann", BUY, "1", "101", kind=OrderType.STOP_LIMIT, stop_price="101")
     floor.place("limit", "cem", BUY, "1", "101")
     floor.tick("101")
     assert fills(floor.place("sell", "bob", SELL, "2", "101"))[::2] == [("limit", "1", "101"), ("stop", "1", "101")]
@@ -215,24 +215,24 @@ def test_a_stop_that_wakes_stands_behind_the_orders_that_rested_before() -> None
 @pytest.mark.parametrize(
     ("kind", "side", "stop", "reached_at_once"),
     [
-        (Kind.STOP, BUY, "100", True),
-        (Kind.STOP, BUY, "101", False),
-        (Kind.STOP, SELL, "100", True),
-        (Kind.STOP, SELL, "99", False),
-        (Kind.TAKE_PROFIT, BUY, "100", True),
-        (Kind.TAKE_PROFIT, BUY, "99", False),
-        (Kind.TAKE_PROFIT, SELL, "100", True),
-        (Kind.TAKE_PROFIT, SELL, "101", False),
+        (OrderType.STOP, BUY, "100", True),
+        (OrderType.STOP, BUY, "101", False),
+        (OrderType.STOP, SELL, "100", True),
+        (OrderType.STOP, SELL, "99", False),
+        (OrderType.TAKE_PROFIT, BUY, "100", True),
+        (OrderType.TAKE_PROFIT, BUY, "99", False),
+        (OrderType.TAKE_PROFIT, SELL, "100", True),
+        (OrderType.TAKE_PROFIT, SELL, "101", False),
     ],
 )
-def test_a_stop_that_the_market_has_reached_triggers_at_once(kind: Kind, side: Any, stop: str, reached_at_once: bool) -> None:
+def test_a_stop_that_the_market_has_reached_triggers_at_once(kind: OrderType, side: Any, stop: str, reached_at_once: bool) -> None:
     events = Floor().place("stop", "ann", side, "1", kind=kind, stop_price=stop)
     assert any(isinstance(event, Triggered) for event in events) is reached_at_once
 
 
 def test_a_trailing_stop_follows_the_price_and_never_goes_back() -> None:
     floor = Floor()
-    floor.place("sell", "ann", SELL, "1", kind=Kind.TRAILING_STOP, trail="5")
+    floor.place("sell", "ann", SELL, "1", kind=OrderType.TRAILING_STOP, trail="5")
     assert floor.tick("104") == (StopMoved("sell", Decimal(99)),)
     assert floor.tick("100") == ()
     assert floor.tick("110") == (StopMoved("sell", Decimal(105)),)
@@ -242,15 +242,15 @@ def test_a_trailing_stop_follows_the_price_and_never_goes_back() -> None:
 
 def test_a_trailing_stop_in_percent_is_rounded_away_from_the_price() -> None:
     floor = Floor()
-    floor.place("buy", "ann", BUY, "1", kind=Kind.TRAILING_STOP, trail="2.5", trail_is_percent=True)
-    floor.place("sell", "ann", SELL, "1", kind=Kind.TRAILING_STOP, trail="2.5", trail_is_percent=True)
+    floor.place("buy", "ann", BUY, "1", kind=OrderType.TRAILING_STOP, trail="2.5", trail_is_percent=True)
+    floor.place("sell", "ann", SELL, "1", kind=OrderType.TRAILING_STOP, trail="2.5", trail_is_percent=True)
     assert {id: order.stop_price for id, order in floor.book.orders.items()} == {"buy": Decimal(103), "sell": Decimal(97)}
     assert floor.tick("98") == (StopMoved("buy", Decimal(101)),)
 
 
 def test_a_trailing_stop_works_below_zero() -> None:
     floor = Floor(replace(COINS, allow_negative_price=True), price="-20")
-    floor.place("sell", "ann", SELL, "1", kind=Kind.TRAILING_STOP, trail="10", trail_is_percent=True)
+    floor.place("sell", "ann", SELL, "1", kind=OrderType.TRAILING_STOP, trail="10", trail_is_percent=True)
     assert floor.book.orders["sell"].stop_price == -22
     assert floor.tick("-10") == (StopMoved("sell", Decimal(-11)),)
     assert floor.tick("-11")[0] == Triggered("sell", Decimal(-11))
@@ -260,7 +260,7 @@ def test_cancel_all_ends_the_orders_of_one_account_oldest_first() -> None:
     floor = Floor()
     for id, account in (("a", "ann"), ("b", "bob"), ("c", "ann")):
         floor.place(id, account, BUY, "1", "90")
-    floor.place("d", "ann", SELL, "1", kind=Kind.STOP, stop_price="80")
+    floor.place("d", "ann", SELL, "1", kind=OrderType.STOP, stop_price="80")
     assert ends(floor.send(CancelAll("ann", Reason.SYSTEM))) == [(id, "cancelled", "system") for id in "acd"]
     assert floor.resting() == {"b": "1"}
     assert ends(floor.cancel("b")) == [("b", "cancelled", "user")]
@@ -271,18 +271,18 @@ INVALID: dict[str, dict[str, Any]] = {
     "no quantity": {"quantity": "0"},
     "half a lot": {"quantity": "0.5"},
     "no number": {"quantity": "NaN"},
-    "market with price": {"kind": Kind.MARKET, "price": "100"},
-    "limit without price": {"kind": Kind.LIMIT},
+    "market with price": {"kind": OrderType.MARKET, "price": "100"},
+    "limit without price": {"kind": OrderType.LIMIT},
     "half a tick": {"price": "100.5"},
     "price of zero": {"price": "0"},
-    "stop without stop price": {"kind": Kind.STOP},
-    "stop with price": {"kind": Kind.STOP, "price": "100", "stop_price": "100"},
-    "stop limit without price": {"kind": Kind.STOP_LIMIT, "stop_price": "100"},
-    "stop at half a tick": {"kind": Kind.STOP, "stop_price": "99.5"},
-    "target without stop price": {"kind": Kind.TAKE_PROFIT, "price": "100"},
-    "trailing without trail": {"kind": Kind.TRAILING_STOP},
-    "trailing at nothing": {"kind": Kind.TRAILING_STOP, "trail": "0"},
-    "trailing with stop price": {"kind": Kind.TRAILING_STOP, "trail": "1", "stop_price": "90"},
+    "stop without stop price": {"kind": OrderType.STOP},
+    "stop with price": {"kind": OrderType.STOP, "price": "100", "stop_price": "100"},
+    "stop limit without price": {"kind": OrderType.STOP_LIMIT, "stop_price": "100"},
+    "stop at half a tick": {"kind": OrderType.STOP, "stop_price": "99.5"},
+    "target without stop price": {"kind": OrderType.TAKE_PROFIT, "price": "100"},
+    "trailing without trail": {"kind": OrderType.TRAILING_STOP},
+    "trailing at nothing": {"kind": OrderType.TRAILING_STOP, "trail": "0"},
+    "trailing with stop price": {"kind": OrderType.TRAILING_STOP, "trail": "1", "stop_price": "90"},
     "limit with trail": {"price": "100", "trail": "1"},
     "day without end": {"price": "100", "time_in_force": DAY},
     "GTC with end": {"price": "100", "expires_at": LATER},
@@ -332,3 +332,42 @@ def test_trades_below_zero_pay_the_buyer_and_cost_a_positive_fee() -> None:
         (Decimal(-12), Decimal("0.024")),
         (Decimal(-12), Decimal("0.048")),
     ]
+
+
+def test_orders_without_a_limit_trade_no_further_than_the_market_goes() -> None:
+    floor = Floor()
+    floor.place("near", "bob", SELL, "3", "120")
+    floor.place("far", "bob", SELL, "9", "121")
+    events = floor.place("buy", "ann", BUY, "5")
+    assert fills(events) == [("near", "3", "120"), ("buy", "3", "120")]
+    assert ends(events)[-1] == ("buy", "cancelled", "no_liquidity") and floor.resting() == {"far": "9"}
+    assert fills(floor.place("limit", "ann", BUY, "5", "130"))[-1] == ("limit", "5", "121")
+
+
+@pytest.mark.parametrize("time_in_force", [DAY, GTD])
+def test_a_market_order_needs_no_end_of_its_day(time_in_force: TimeInForce) -> None:
+    floor = Floor()
+    floor.place("ask", "bob", SELL, "5", "100")
+    assert fills(floor.place("buy", "ann", BUY, "5", time_in_force=time_in_force))[-1] == ("buy", "5", "100")
+
+
+def test_before_there_is_a_market_there_is_no_end_to_it() -> None:
+    floor = Floor(price=None)
+    floor.place("far", "bob", SELL, "5", "500")
+    assert fills(floor.place("buy", "ann", BUY, "5"))[-1] == ("buy", "5", "500")
+
+
+def test_in_a_deep_market_every_size_fills_at_the_slipped_price() -> None:
+    floor = Floor(price="10000", model=DeepLiquidity())
+    assert fills(floor.place("buy", "ann", BUY, "1000000")) == [("buy", "1000000", "10001")]
+    assert fills(floor.place("sell", "bob", SELL, "1000000")) == [("sell", "1000000", "9999")]
+    assert fills(floor.place("fok", "ann", BUY, "1000000", "10005", time_in_force=FOK)) == [("fok", "1000000", "10001")]
+
+
+def test_in_a_deep_market_a_resting_order_fills_whole_once_the_price_reaches_it() -> None:
+    floor = Floor(price="10000", model=DeepLiquidity())
+    assert is_accepted(floor.place("bid", "ann", BUY, "1000000", "9000", post_only=True))
+    assert floor.tick("9001") == ()
+    (fill, end) = floor.tick("9000")
+    assert isinstance(fill, Filled) and fills((fill,)) == [("bid", "1000000", "9000")] and fill.liquidity is Liquidity.MAKER
+    assert end == Closed("bid", VenueStatus.FILLED, None)

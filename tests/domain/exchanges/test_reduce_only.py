@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from domain.exchanges.orders import Accepted, Amended, Kind, Reason, SetPosition
-from domain.exchanges.venue import TimeInForce
+from domain.exchanges.orders import Accepted, Amended, Reason, SetPosition
+from domain.exchanges.venue import OrderType, TimeInForce
 from tests.domain.exchanges.exchange_floor import BUY, SELL, Floor, ends, fills, refusal
 
 
@@ -25,7 +25,7 @@ def test_reduce_only_counts_whole_lots_of_the_position() -> None:
 def test_a_stop_shrinks_and_ends_with_the_position_that_it_protects() -> None:
     floor = Floor()
     floor.place("target", "ann", SELL, "5", "110", reduce_only=True, position="5")
-    floor.place("stop", "ann", SELL, "5", kind=Kind.STOP, stop_price="90", reduce_only=True, position="5")
+    floor.place("stop", "ann", SELL, "5", kind=OrderType.STOP, stop_price="90", reduce_only=True, position="5")
     floor.place("some", "bob", BUY, "2", "110")
     assert floor.resting() == {"target": "3", "stop": "3"}
     events = floor.place("rest", "bob", BUY, "3", "110")
@@ -35,7 +35,7 @@ def test_a_stop_shrinks_and_ends_with_the_position_that_it_protects() -> None:
 
 def test_a_stop_ends_when_the_position_is_sold_at_the_market() -> None:
     floor = Floor()
-    floor.place("stop", "ann", SELL, "5", kind=Kind.STOP, stop_price="90", reduce_only=True, position="5")
+    floor.place("stop", "ann", SELL, "5", kind=OrderType.STOP, stop_price="90", reduce_only=True, position="5")
     floor.place("bid", "bob", BUY, "9", "99")
     floor.place("part", "ann", SELL, "2")
     assert floor.resting() == {"stop": "3", "bid": "7"}
@@ -46,7 +46,7 @@ def test_a_stop_ends_when_the_position_is_sold_at_the_market() -> None:
 
 def test_a_position_that_changed_elsewhere_cuts_reduce_only_orders() -> None:
     floor = Floor()
-    floor.place("stop", "ann", SELL, "5", kind=Kind.STOP, stop_price="90", reduce_only=True, position="5")
+    floor.place("stop", "ann", SELL, "5", kind=OrderType.STOP, stop_price="90", reduce_only=True, position="5")
     floor.send(SetPosition("ann", Decimal(2)))
     assert floor.resting() == {"stop": "2"}
     assert ends(floor.send(SetPosition("ann", Decimal(-1)))) == [("stop", "cancelled", "reduce_only")]
@@ -54,7 +54,7 @@ def test_a_position_that_changed_elsewhere_cuts_reduce_only_orders() -> None:
 
 def test_a_newer_position_given_with_an_order_cuts_the_older_orders() -> None:
     floor = Floor()
-    floor.place("stop", "ann", SELL, "5", kind=Kind.STOP, stop_price="90", reduce_only=True, position="5")
+    floor.place("stop", "ann", SELL, "5", kind=OrderType.STOP, stop_price="90", reduce_only=True, position="5")
     events = floor.place("target", "ann", SELL, "5", "110", reduce_only=True, position="2")
     assert events == (Amended("stop", Decimal(2), None, Decimal(90), True, Reason.REDUCE_ONLY), Accepted("target", Decimal(2)))
     assert floor.resting() == {"stop": "2", "target": "2"}
@@ -80,3 +80,15 @@ def test_the_market_never_turns_a_position_through_reduce_only_orders() -> None:
     assert fills(events) == [("near", "2", "101"), ("far", "1", "102"), ("bob's", "1", "104")]
     assert [end for end in ends(events) if end[2]] == [("further", "cancelled", "reduce_only")]
     assert floor.resting() == {} == floor.book.positions
+
+
+def test_a_long_and_a_short_of_two_books_of_one_account_are_two_positions() -> None:
+    floor = Floor()
+    floor.place("of the long", "ann", SELL, "5", "110", reduce_only=True, position="5", book="swing")
+    floor.place("of the short", "ann", BUY, "3", "90", reduce_only=True, position="-3", book="hedge")
+    assert floor.resting() == {"of the long": "5", "of the short": "3"}
+    floor.place("ask", "bob", SELL, "2", "100")
+    floor.place("cover", "ann", BUY, "2", "100", book="hedge")
+    assert floor.resting() == {"of the long": "5", "of the short": "1"}
+    assert floor.book.positions == {("ann", "swing"): Decimal(5), ("ann", "hedge"): Decimal(-1)}
+    assert ends(floor.send(SetPosition("ann", Decimal(0), "swing"))) == [("of the long", "cancelled", "reduce_only")]

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.exchanges.orders import BookOrder, Kind, Listing
+from domain.exchanges.orders import BookOrder, Listing
 from domain.exchanges.triggers import followed, in_order_of_passing, is_reached, stop_behind
-from domain.exchanges.venue import Side, TimeInForce
+from domain.exchanges.venue import OrderType, Side, TimeInForce
 
 LISTING = Listing("POWER", Decimal("0.05"), Decimal(1), allow_negative_price=True)
 
 
-def waiting(side: Side, kind: Kind, stop: str, trail: str | None = None, *, percent: bool = False, sequence: int = 1) -> BookOrder:
+def waiting(side: Side, kind: OrderType, stop: str, trail: str | None = None, *, percent: bool = False, sequence: int = 1) -> BookOrder:
     distance = None if trail is None else Decimal(trail)
     return BookOrder(
         id=f"order_{sequence}",
@@ -36,11 +36,11 @@ def waiting(side: Side, kind: Kind, stop: str, trail: str | None = None, *, perc
     )
 
 
-@pytest.mark.parametrize("kind", [Kind.STOP, Kind.STOP_LIMIT, Kind.TRAILING_STOP, Kind.TAKE_PROFIT])
+@pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TAKE_PROFIT])
 @pytest.mark.parametrize("side", Side)
-def test_stops_are_reached_with_the_price_against_them_and_targets_with_it(side: Side, kind: Kind) -> None:
+def test_stops_are_reached_with_the_price_against_them_and_targets_with_it(side: Side, kind: OrderType) -> None:
     order = waiting(side, kind, "10")
-    from_below = (side is Side.BUY) if kind is not Kind.TAKE_PROFIT else (side is Side.SELL)
+    from_below = (side is Side.BUY) if kind is not OrderType.TAKE_PROFIT else (side is Side.SELL)
     assert [is_reached(order, Decimal(last)) for last in ("9.99", "10", "10.01")] == (
         [False, True, True] if from_below else [True, True, False]
     )
@@ -64,7 +64,7 @@ def test_a_trailing_stop_lies_behind_the_price(side: Side, trail: str, percent: 
 
 @given(st.lists(st.decimals("-50", "50", places=2), min_size=1, max_size=20), st.sampled_from(Side), st.booleans())
 def test_a_trailing_stop_only_ever_moves_in_favour(path: list[Decimal], side: Side, percent: bool) -> None:
-    order = waiting(side, Kind.TRAILING_STOP, "100" if side is Side.BUY else "-100", "3", percent=percent)
+    order = waiting(side, OrderType.TRAILING_STOP, "100" if side is Side.BUY else "-100", "3", percent=percent)
     behind = []
     for last in path:
         stop = followed(LISTING, order, last)
@@ -76,14 +76,14 @@ def test_a_trailing_stop_only_ever_moves_in_favour(path: list[Decimal], side: Si
 
 def test_the_furthest_stop_was_passed_first() -> None:
     orders = [
-        waiting(Side.SELL, Kind.STOP, "9", sequence=1),
-        waiting(Side.SELL, Kind.STOP, "10", sequence=3),
-        waiting(Side.BUY, Kind.TAKE_PROFIT, "10", sequence=2),
-        waiting(Side.SELL, Kind.STOP, "7", sequence=4),
+        waiting(Side.SELL, OrderType.STOP, "9", sequence=1),
+        waiting(Side.SELL, OrderType.STOP, "10", sequence=3),
+        waiting(Side.BUY, OrderType.TAKE_PROFIT, "10", sequence=2),
+        waiting(Side.SELL, OrderType.STOP, "7", sequence=4),
     ]
     assert [order.sequence for order in in_order_of_passing(orders, Decimal(8))] == [2, 3, 1]
 
 
 def test_a_stop_at_nothing_is_a_price_like_any_other() -> None:
-    orders = [waiting(Side.BUY, Kind.STOP, stop, sequence=sequence) for stop, sequence in (("1", 1), ("0", 2), ("-1", 3))]
+    orders = [waiting(Side.BUY, OrderType.STOP, stop, sequence=sequence) for stop, sequence in (("1", 1), ("0", 2), ("-1", 3))]
     assert [order.sequence for order in in_order_of_passing(orders, Decimal(2))] == [3, 2, 1]

@@ -20,11 +20,14 @@ from domain.kernel.permissions import SYSTEM
 from domain.market.market import Market
 from domain.risk.models import RiskVerdict
 from domain.risk.service import create_rule
+from domain.risk.states import SwitchState
+from domain.risk.switch import SwitchSetting, set_trading_switch
 from domain.runtime.operation import Operation
 from domain.runtime.outbox import OutboxJob
 from domain.runtime.runtime import Runtime
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading.models import Fill, OrderPurpose, OrderStatus, PaperOrder, Position, PositionStatus
+from domain.trading.models import Fill, OrderPurpose, OrderStatus, Position, PositionStatus
+from domain.trading.paper_models import PaperOrder
 from domain.trading.syncing import resume_orders
 from domain.wallets.ledger import verify_ledger
 from domain.wallets.service import default_wallet
@@ -179,6 +182,50 @@ async def test_risk_rule_that_is_broken_at_the_last_step_is_on_record(ada: Opera
     async with ada.reading() as work:
         verdicts = (await work.session.scalars(select(RiskVerdict).order_by(RiskVerdict.id))).all()
     assert [(verdict.passed, verdict.execution_id) for verdict in verdicts] == [(True, done.execution.id), (False, done.execution.id)]
+
+
+@pytest.mark.parametrize("state", [SwitchState.REDUCING, SwitchState.HALTED])
+async def test_run_that_the_trading_switch_stops_is_completed_and_says_so(ada: Operation, state: SwitchState) -> None:
+    async with ada.unit_of_work() as work:
+        await set_trading_switch(work, SwitchSetting(state, "Enough for today"))
+    done = await run(ada, await new_flow(ada))
+    assert done.execution.status is ExecutionStatus.COMPLETED
+    assert done.execution.error is not None and done.execution.error["code"] == "TRADING_HALTED"
+    assert "Enough for today" in done.execution.error["message"]
+    assert await orders(ada) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "purposes"),
+    [
+        (SwitchState.REDUCING, [OrderPurpose.ENTRY, OrderPurpose.REVERSE_SIGNAL]),
+        (SwitchState.HALTED, [OrderPurpose.ENTRY]),
+    ],
+)
+async def test_flow_that_turns_round_closes_while_reducing_and_does_nothing_while_halted(
+    ada: Operation, source: ScriptedSource, clock: ManualClock, state: SwitchState, purposes: list[OrderPurpose]
+) -> None:
+    flow = await new_flow(ada)
+    await run(ada, flow)
+    async with ada.unit_of_work() as work:
+        await set_trading_switch(work, SwitchSetting(state))
+    source.slope = Decimal(-60)
+    clock.advance(hours=1)
+    done = await run(ada, flow)
+    assert done.execution.status is ExecutionStatus.COMPLETED
+    assert done.execution.error is not None and done.execution.error["code"] == "TRADING_HALTED"
+    assert [order.purpose for order in await orders(ada)] == purposes
+
+
+async def test_flow_is_held_to_the_same_rules_as_its_owner(ada: Operation) -> None:
+    async with ada.unit_of_work() as work:
+        await create_rule(work, "One a day", "max_orders_per_day", {"max_count": 1})
+        await create_rule(work, "Only ether", "symbol_allow_list", {"symbols": ["ETH/USDT"]}, "warn")
+    flow = await new_flow(ada, single_position_mode=False)
+    first, second = await run(ada, flow), await run(ada, flow)
+    assert first.execution.error is None
+    assert second.execution.error is not None and second.execution.error["code"] == "RISK_LIMIT_EXCEEDED"
+    assert len(await orders(ada)) == 1
 
 
 async def test_levels_are_rounded_away_from_the_price(ada: Operation, trading: Runtime, source: ScriptedSource) -> None:

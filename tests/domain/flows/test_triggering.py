@@ -33,6 +33,8 @@ from domain.flows.triggering import (
 )
 from domain.kernel.clock import ManualClock
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.risk.states import SwitchState
+from domain.risk.switch import SwitchSetting, set_trading_switch
 from domain.runtime.operation import Operation
 from domain.runtime.outbox import OutboxJob
 from domain.runtime.runtime import Runtime
@@ -182,6 +184,17 @@ async def test_loop_goes_on_after_a_failed_run(ada: Operation, trading: Runtime,
     flow = await new_flow(ada)
     await start(ada, flow.id)
     await finish_runs(ada)
+    clock.advance(minutes=1)
+    assert await begin_due_cycles(trading.operation()) == 1
+
+
+async def test_loop_goes_on_after_a_run_that_the_trading_switch_stopped(ada: Operation, trading: Runtime, clock: ManualClock) -> None:
+    async with ada.unit_of_work() as work:
+        await set_trading_switch(work, SwitchSetting(SwitchState.HALTED))
+    await start(ada, (await new_flow(ada)).id)
+    await finish_runs(ada)
+    (stopped,) = await executions(ada)
+    assert (stopped.error or {})["code"] == "TRADING_HALTED"
     clock.advance(minutes=1)
     assert await begin_due_cycles(trading.operation()) == 1
 

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from domain.kernel.errors import DomainError
 from domain.kernel.events import Event
 from domain.notifications import preferences
-from domain.notifications.addresses import AllowedTargets
 from domain.notifications.kinds import NotificationKind
 from domain.notifications.models import Notification
 from domain.notifications.sender import WebhookSender
+from domain.runtime.addresses import AllowedTargets
 from domain.runtime.database import Base
 from domain.runtime.operation import Operation
 from domain.runtime.outbox import OutboxJob
@@ -94,7 +94,7 @@ async def receiving(*answers: Answer, tls: ssl.SSLContext | None = None) -> Asyn
 
 
 def allow_loopback(runtime: Runtime) -> None:
-    runtime.provide(WebhookSender, WebhookSender(AllowedTargets.parse("127.0.0.1")))
+    runtime.provide(WebhookSender, WebhookSender(AllowedTargets.parse("127.0.0.1", "OPENED")))
 
 
 async def rows[T: Base](user: Operation, kind: type[T], **equal: Any) -> Sequence[T]:

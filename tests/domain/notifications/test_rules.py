@@ -10,6 +10,7 @@ from domain.notifications.events import WEBHOOK_DISABLED
 from domain.notifications.kinds import DEFAULT_CHANNELS, Channel, NotificationKind
 from domain.notifications.rules import RULES, note_of
 from domain.plans.events import SUBSCRIPTION_EXPIRING, SUBSCRIPTION_UPDATED
+from domain.risk.events import TRADING_SWITCH_CHANGED
 from domain.trading.events import ORDER_UPDATED, POSITION_UPDATED
 from domain.trading.models import OrderStatus, PositionStatus
 
@@ -183,6 +184,30 @@ TOLD: list[tuple[str, dict[str, Any], str, str, str, str]] = [
         "Your subscription to Pro ended on 1 April 2026, 09:30 UTC and was not renewed.",
     ),
     (
+        "trading_switch.changed",
+        {"origin": "rule", "state": "REDUCING", "is_global": False, "reason": "Day: Loss of 120 USDT exceeds the limit of 100 USDT."},
+        "trading_switch.changed",
+        "warning",
+        "Trading may only reduce",
+        "A risk rule moved your trading switch to REDUCING: Day: Loss of 120 USDT exceeds the limit of 100 USDT.",
+    ),
+    (
+        "trading_switch.changed",
+        {"origin": "administrator", "state": "HALTED", "is_global": True, "reason": None},
+        "trading_switch.changed",
+        "warning",
+        "Trading is halted for everybody",
+        "An administrator moved the switch over all trading to HALTED.",
+    ),
+    (
+        "trading_switch.changed",
+        {"origin": "administrator", "state": "ACTIVE", "is_global": True, "reason": "It is over"},
+        "trading_switch.changed",
+        "info",
+        "Trading goes on for everybody",
+        "An administrator moved the switch over all trading to ACTIVE: It is over.",
+    ),
+    (
         "webhook.disabled",
         {"url": "https://hooks.example/x", "host": "hooks.example", "reason": "it answered that it is gone (410)"},
         "webhook.disabled",
@@ -206,6 +231,7 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("position.updated", {**POSITION, "status": PositionStatus.OPEN.value}),
     *(("position.updated", {**POSITION, "exit_reason": reason}) for reason in ("manual", "manual_close", "reverse_signal")),
     *(("subscription.updated", {**SUBSCRIPTION, "status": status}) for status in ("trial", "active", "cancelled")),
+    ("trading_switch.changed", {"origin": "owner", "state": "HALTED", "is_global": False, "reason": None}),
     ("wallet.updated", {}),
 ]
 
@@ -229,6 +255,7 @@ def test_every_kind_but_the_persons_own_comes_from_a_rule() -> None:
 
 def test_rules_know_events_by_the_names_that_their_nouns_give_them() -> None:
     emitted = {EXECUTION_UPDATED, ORDER_UPDATED, POSITION_UPDATED, SUBSCRIPTION_EXPIRING, SUBSCRIPTION_UPDATED, WEBHOOK_DISABLED}
+    emitted |= {TRADING_SWITCH_CHANGED}
     assert set(RULES) - emitted == {"price_alert.triggered", "device.offline", "security_alert.raised"}
 
 

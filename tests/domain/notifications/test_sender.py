@@ -10,8 +10,8 @@ import pytest
 
 from domain.kernel.errors import ErrorCode
 from domain.notifications import sender
-from domain.notifications.addresses import AllowedTargets
 from domain.notifications.sender import Outcome, WebhookSender
+from domain.runtime.addresses import AllowedTargets
 from tests.domain.notifications.receiver import BROKEN, OK, receiving, refusal_of, status
 from tests.mail_server import tls_contexts
 
@@ -30,7 +30,7 @@ class Names:
 
 
 def local(*answers: list[str], tls: ssl.SSLContext | None = None) -> WebhookSender:
-    return WebhookSender(AllowedTargets.parse("127.0.0.1"), Names(*(answers or (["127.0.0.1"],))), tls)
+    return WebhookSender(AllowedTargets.parse("127.0.0.1", "OPENED"), Names(*(answers or (["127.0.0.1"],))), tls)
 
 
 async def post(url: str, by: WebhookSender | None = None) -> Outcome:
@@ -117,7 +117,7 @@ async def test_receiver_that_is_not_there_or_speaks_something_else_is_an_outcome
 
 async def test_name_that_changes_its_mind_is_refused_at_the_next_request() -> None:
     async with receiving() as receiver:
-        by = WebhookSender(AllowedTargets.parse("127.0.0.1"), Names(["127.0.0.1"], ["169.254.169.254"]))
+        by = WebhookSender(AllowedTargets.parse("127.0.0.1", "OPENED"), Names(["127.0.0.1"], ["169.254.169.254"]))
         url = f"http://rebinding.example:{receiver.port}/"
         assert (await by.post(url, HEADERS, b"{}")).arrived
         outcome = await by.post(url, HEADERS, b"{}")
@@ -129,7 +129,9 @@ async def test_connection_goes_to_the_address_that_was_checked() -> None:
     # The name is asked for once: there is no second look-up in which it could lead elsewhere.
     names = Names(["127.0.0.1"], ["169.254.169.254"])
     async with receiving() as receiver:
-        outcome = await WebhookSender(AllowedTargets.parse("127.0.0.1"), names).post(f"http://localhost:{receiver.port}/", HEADERS, b"{}")
+        outcome = await WebhookSender(AllowedTargets.parse("127.0.0.1", "OPENED"), names).post(
+            f"http://localhost:{receiver.port}/", HEADERS, b"{}"
+        )
     assert (outcome.arrived, names.asked) == (True, [("localhost", receiver.port)])
 
 
@@ -142,7 +144,7 @@ async def test_one_refused_address_among_many_refuses_the_name() -> None:
 
 async def test_next_address_is_tried_where_the_first_does_not_answer() -> None:
     async with receiving() as receiver:
-        by = WebhookSender(AllowedTargets.parse("127.0.0.0/8"), Names(["127.0.0.2", "127.0.0.1"]))
+        by = WebhookSender(AllowedTargets.parse("127.0.0.0/8", "OPENED"), Names(["127.0.0.2", "127.0.0.1"]))
         outcome = await by.post(f"http://two.example:{receiver.port}/", HEADERS, b"{}")
     assert (outcome.arrived, len(receiver.requests)) == (True, 1)
 

@@ -8,10 +8,10 @@ import pytest
 
 from domain.kernel.errors import ErrorCode
 from domain.notifications import webhooks
-from domain.notifications.addresses import AllowedTargets
 from domain.notifications.models import Webhook, WebhookDelivery
 from domain.notifications.sender import WebhookSender
 from domain.notifications.webhooks import NewWebhook, WebhookChanges, create_webhook, update_webhook
+from domain.runtime.addresses import AllowedTargets
 from domain.runtime.encryption import KeyRing
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime

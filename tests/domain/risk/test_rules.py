@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from domain.exchanges.venue import Side
 from domain.kernel.errors import DomainError, ErrorCode
-from domain.risk.rules import Exposure, RuleAction, RuleType, Trade, checked_condition, evaluate, rejections
+from domain.risk.conditions import checked_condition
+from domain.risk.evaluating import evaluate
+from domain.risk.rules import Exposure, RuleAction, RuleType, Trade, rejections
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from domain.risk.models import RiskRule, RiskVerdict
 from domain.risk.service import create_rule, delete_rule, get_rule, list_rules, update_rule
 from domain.runtime.operation import Operation
 from domain.runtime.runtime import Runtime
-from domain.trading.exposure import validate_trade
+from domain.trading.judging import validate_trade
 from tests.builders import make_trader, operation_of_new_user
 
 
@@ -94,7 +94,7 @@ async def test_who_may_only_look_cannot_set_rules(runtime: Runtime) -> None:
 async def test_validating_a_trade_answers_without_storing_anything(ada: Operation) -> None:
     strict, _ = await make(ada), await make(ada, "Wide", 10_000)
     async with ada.reading() as work:
-        answer = await validate_trade(work, "btcusdt", "buy", Decimal("0.05"), Decimal(50_000))
+        answer = await validate_trade(work, "btcusdt", Decimal(50_000), "buy", Decimal("0.05"))
         assert (answer.approved, answer.rule_ids) == (False, [strict.id])
         assert answer.violations == ["Position of 2500 USDT in BTC/USDT would exceed the limit of 1000 USDT."]
         assert answer.summary == {
@@ -103,10 +103,17 @@ async def test_validating_a_trade_answers_without_storing_anything(ada: Operatio
             "order_size_usd": Decimal(2500),
             "position_size_usd": Decimal(2500),
             "position_size_before_usd": Decimal(0),
+            "position_percent": Decimal(25),
+            "portfolio_value_usd": Decimal(10_000),
+            "open_positions": 0,
+            "daily_loss_usd": Decimal(0),
+            "projected_utilization_percent": Decimal(25),
             "currency": "USDT",
             "rules_evaluated": 2,
+            "trading_switch": "ACTIVE",
         }
-        assert (await validate_trade(work, "BTC/USDT", "sell", Decimal("0.01"), Decimal(50_000))).approved
+        assert answer.rule_id == strict.id
+        assert (await validate_trade(work, "BTC/USDT", Decimal(50_000), "sell", Decimal("0.01"))).approved
         assert (await work.session.scalars(select(RiskVerdict))).all() == []
 
 
@@ -123,5 +130,5 @@ async def test_validating_a_trade_answers_without_storing_anything(ada: Operatio
 async def test_nonsense_cannot_be_validated(ada: Operation, symbol: str, side: str, quantity: str, price: str, code: ErrorCode) -> None:
     async with ada.reading() as work:
         with pytest.raises(DomainError) as refusal:
-            await validate_trade(work, symbol, side, Decimal(quantity), Decimal(price))
+            await validate_trade(work, symbol, Decimal(price), side, Decimal(quantity))
     assert refusal.value.code is code

@@ -8,6 +8,7 @@ from itertools import count
 
 from sqlalchemy import select
 
+from domain.exchanges.liquidity import DeepLiquidity
 from domain.exchanges.venue import (
     Ability,
     Estimate,
@@ -20,6 +21,7 @@ from domain.exchanges.venue import (
     VenueOrder,
     VenueReport,
     Venues,
+    VenueUnavailable,
 )
 from domain.kernel.clock import ManualClock
 from domain.kernel.permissions import Caller
@@ -30,10 +32,13 @@ from domain.runtime.runtime import Runtime
 from domain.trading.models import Fill, Order, Position, PositionStatus
 from domain.trading.paper_venue import PaperVenue
 from domain.trading.requests import OrderRequest
-from domain.wallets.ledger import Entry, balances_of, post, verify_ledger
+from domain.wallets.ledger import Entry, balances_of, lock_wallet, post, verify_ledger
 from domain.wallets.models import EntryCause, LedgerEntry, Wallet
 from tests.builders import make_trader
 from tests.market_script import ScriptedSource
+
+# What comes in and goes out beside fills and their fees.
+NOT_TRADED = (EntryCause.DEPOSIT, EntryCause.ADJUSTMENT, EntryCause.SYNC)
 
 
 class PricedSource(ScriptedSource):
@@ -49,14 +54,14 @@ class PricedSource(ScriptedSource):
 
 
 class CrashingVenue:
-    """A venue that takes the order and dies, or is struck dumb, before anybody hears of it."""
+    """A venue that takes the order and dies, or is struck dumb until after the first look, before anybody hears of it."""
 
     name = "paper"
     call_seconds = 2.0
     sync_seconds = 1.0
 
     def __init__(self, venue: Venue, failure: BaseException) -> None:
-        self._venue, self._failure, self.placed = venue, failure, 0
+        self._venue, self._failure, self.placed, self._is_dumb = venue, failure, 0, False
 
     def supports(self, order_type: OrderType) -> bool:
         return self._venue.supports(order_type)
@@ -67,9 +72,13 @@ class CrashingVenue:
     async def place(self, order: VenueOrder) -> VenueReport:
         await self._venue.place(order)
         self.placed += 1
+        self._is_dumb = isinstance(self._failure, VenueUnavailable)
         raise self._failure
 
     async def find(self, account: str, client_order_id: str, symbol: str) -> VenueReport | None:
+        if self._is_dumb:
+            self._is_dumb = False
+            raise self._failure
         return await self._venue.find(account, client_order_id, symbol)
 
     @property
@@ -128,7 +137,11 @@ class Desk:
         self.runtime.provide(Venues, Venues({"demo": venue}))
 
     def without_costs(self) -> None:
-        self.venue.fee_rate = self.venue.slippage_rate = Decimal(0)
+        free = DeepLiquidity(Decimal(0))
+        self.venue = PaperVenue(
+            self.runtime.use(Market), self.runtime.database, self.clock, free, maker_rate=Decimal(0), taker_rate=Decimal(0)
+        )
+        self.connect(self.venue)
 
     async def rows[T](self, kind: type[T]) -> list[T]:
         async with self.runtime.operation().reading() as work:
@@ -147,6 +160,10 @@ class Desk:
         async with self.system.unit_of_work() as work:
             await post(work, await self.row(Wallet), Entry(asset, Decimal(amount), EntryCause.DEPOSIT))
 
+    async def limit_wallet(self, **limits: str) -> None:
+        async with self.system.unit_of_work() as work:
+            (await lock_wallet(work, (await self.row(Wallet)).id)).risk_limits = limits
+
     async def open_position(self) -> Position:
         (position,) = [position for position in await self.rows(Position) if position.status is PositionStatus.OPEN]
         return position
@@ -156,7 +173,7 @@ async def open_desk(runtime: Runtime, clock: ManualClock) -> Desk:
     source = PricedSource(clock)
     ticks = count(step=10)
     market = Market(source, wall=lambda: float(next(ticks)))  # time flies, so that no price is remembered
-    venue = PaperVenue(market, runtime.database, clock)
+    venue = PaperVenue(market, runtime.database, clock, DeepLiquidity())
     runtime.provide(Market, market)
     desk = Desk(runtime, clock, source, venue, await make_trader(runtime))
     desk.connect(venue)
@@ -180,7 +197,7 @@ async def assert_books_agree(runtime: Runtime) -> None:
         for wallet in await work.session.scalars(select(Wallet)):
             assert await verify_ledger(work, wallet.id) == []
             expected: dict[str, Decimal] = defaultdict(Decimal)
-            deposits = select(LedgerEntry).where(LedgerEntry.wallet_id == wallet.id, LedgerEntry.cause == EntryCause.DEPOSIT)
+            deposits = select(LedgerEntry).where(LedgerEntry.wallet_id == wallet.id, LedgerEntry.cause.in_(NOT_TRADED))
             for entry in await work.session.scalars(deposits):
                 expected[entry.asset] += entry.amount
             held: dict[str, Decimal] = defaultdict(Decimal)

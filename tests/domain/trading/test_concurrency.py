@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.trading.closing import close_position
-from domain.trading.models import Fill, Order, OrderStatus, PaperOrder, Position, PositionStatus
+from domain.trading.models import Fill, Order, OrderStatus, Position, PositionStatus
 from domain.trading.monitoring import monitor_positions
+from domain.trading.paper_models import PaperOrder
 from domain.trading.placing import place_order
 from domain.trading.syncing import resume_orders
 from tests.databases import both_databases

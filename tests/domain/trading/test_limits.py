@@ -10,7 +10,8 @@ from domain.plans.catalogue import NewPlan, PlanLimit, create_plan
 from domain.plans.service import NewSubscription, create_subscription
 from domain.risk.service import create_rule
 from domain.trading.closing import close_position
-from domain.trading.models import Fill, Order, PaperOrder, Position
+from domain.trading.models import Fill, Order, Position
+from domain.trading.paper_models import PaperOrder
 from domain.trading.placing import place_order
 from domain.trading.requests import OrderRequest
 from tests.databases import both_databases

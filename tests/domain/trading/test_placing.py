@@ -13,7 +13,8 @@ from domain.market.market import Market
 from domain.risk.models import RiskVerdict
 from domain.risk.service import create_rule
 from domain.runtime.event_log import EventRow
-from domain.trading.models import Fill, Order, OrderPurpose, OrderStatus, OrderTransition, PaperOrder, Position, PositionStatus
+from domain.trading.models import Fill, Order, OrderPurpose, OrderStatus, OrderTransition, Position, PositionStatus
+from domain.trading.paper_models import PaperOrder
 from domain.trading.placing import place_order, write_intent
 from domain.trading.requests import OrderRequest
 from domain.wallets.models import LedgerEntry, Wallet
@@ -124,7 +125,7 @@ BAD_REQUESTS: list[tuple[str, dict[str, Any], ErrorCode, str]] = [
     ("below the lot", {"quantity": Decimal("0.000001")}, ErrorCode.QUANTITY_TOO_SMALL, "minimum"),
     ("a crooked lot", {"quantity": Decimal("0.100001")}, ErrorCode.VALIDATION_ERROR, "lot"),
     ("worth too little", {"quantity": Decimal("0.00009")}, ErrorCode.QUANTITY_TOO_SMALL, "notional"),
-    ("limit order", {"order_type": OrderType.LIMIT, "price": Decimal(1)}, ErrorCode.ORDER_TYPE_UNSUPPORTED, "supported"),
+    ("limit worth too little", {"order_type": OrderType.LIMIT, "price": Decimal(1)}, ErrorCode.QUANTITY_TOO_SMALL, "notional"),
     ("stop above a long", {"stop_loss": Decimal(50_001)}, ErrorCode.STOP_ON_WRONG_SIDE, "price"),
     ("stop at the price", {"stop_loss": Decimal(50_000)}, ErrorCode.STOP_ON_WRONG_SIDE, "price"),
     ("target below a long", {"take_profit": Decimal(49_999)}, ErrorCode.STOP_ON_WRONG_SIDE, "price"),

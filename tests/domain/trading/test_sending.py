@@ -7,7 +7,8 @@ import pytest
 from domain.exchanges.venue import VenueOrder, VenueRejected, VenueReport, Venues, VenueUnavailable
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.market.market import Market
-from domain.trading.models import Fill, Order, OrderStatus, PaperOrder, Position
+from domain.trading.models import Fill, Order, OrderStatus, Position
+from domain.trading.paper_models import PaperOrder
 from domain.trading.paper_venue import PaperVenue
 from domain.trading.placing import place_order, write_intent
 from domain.trading.sending import send

@@ -9,6 +9,8 @@ from sqlalchemy import update
 
 from domain.exchanges.venue import OrderType, Side, TimeInForce, VenueOrder, VenueReport, Venues, VenueUnavailable
 from domain.kernel.errors import DomainError, ErrorCode
+from domain.risk.states import SwitchState
+from domain.risk.switch import SwitchSetting, set_trading_switch
 from domain.runtime.event_log import EventRow
 from domain.trading import triggering
 from domain.trading.amending import OrderChanges, amend_order
@@ -278,3 +280,25 @@ async def test_a_held_row_that_was_triggered_before_a_crash_is_released_whatever
     async with desk.system.unit_of_work() as work:
         await work.session.execute(update(Order).values(triggered_at=work.now))
     assert await watch(desk, "55000") == [placed.id]
+
+
+@pytest.mark.parametrize("state", [SwitchState.HALTED, SwitchState.REDUCING])
+async def test_what_the_trading_switch_does_not_let_through_goes_on_waiting(desk: Desk, state: SwitchState) -> None:
+    placed = await place_order(desk.operation, stop("49000"))
+    async with desk.operation.unit_of_work() as work:
+        await set_trading_switch(work, SwitchSetting(state))
+    assert await watch(desk, "48000") == []
+    assert ((await order(desk, placed.id)).status, (await order(desk, placed.id)).triggered_at) == (OrderStatus.HELD, None)
+    async with desk.operation.unit_of_work() as work:
+        await set_trading_switch(work, SwitchSetting(SwitchState.ACTIVE))
+    assert await watch(desk, "50000") == []  # the price has come back: nothing was reached
+    assert await watch(desk, "48000") == [placed.id]
+
+
+async def test_a_reducing_stop_is_let_through_while_only_reducing_is(desk: Desk) -> None:
+    await place_order(desk.operation, buy())
+    placed = await place_order(desk.operation, stop("49000", reduce_only=True))
+    async with desk.operation.unit_of_work() as work:
+        await set_trading_switch(work, SwitchSetting(SwitchState.REDUCING))
+    assert await watch(desk, "48000") == [placed.id]
+    assert (await desk.balances())["BTC"] == 0

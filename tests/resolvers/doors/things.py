@@ -33,7 +33,8 @@ from domain.trading.grouping import GroupLeg, GroupRequest, place_oco
 from domain.trading.models import Order, Position
 from domain.trading.placing import place_order, write_intent
 from domain.trading.requests import OrderRequest
-from domain.wallets.models import Wallet
+from domain.wallets import credentials, definitions, opening
+from domain.wallets.rules import ApiConfig, Features, WalletType
 from tests.accounts import mails, tokens_of
 from tests.builders import make_user
 from tests.domain.flows.runs import new_flow, run
@@ -52,6 +53,7 @@ SEEN_BY_ALL = {
     "role": "superusers keep them for everybody",
     "alert": "security_alerts:read and security_alerts:write are over all accounts",
     "plan": "plans are on offer to everybody",
+    "slug": "wallet definitions are for everybody",
     "user": "users:read, users:write and users:delete are over all accounts",
 }
 
@@ -155,9 +157,30 @@ async def a_subscription(owner: Person, _: Things) -> str:
         return (await subscriptions.create_subscription(work, subscriptions.NewSubscription(plan.id))).id
 
 
-async def the_wallet(owner: Person, _: Things) -> str:
-    async with owner.operation.reading() as work:
-        return (await work.session.scalars(select(Wallet).where(Wallet.user_id == owner.caller.id))).one().id
+async def a_wallet(owner: Person, _: Things) -> str:
+    async with owner.operation.unit_of_work() as work:
+        return (await opening.create_wallet(work, opening.NewWallet(definition="simulation", nickname="Playground"))).id
+
+
+async def credentials_for_an_exchange(owner: Person, _: Things) -> str:
+    secrets = {"api_key": "a key of nobody", "api_secret": "a secret of nobody"}
+    new = credentials.NewCredential(name="Exchange", wallet="binance", credentials=secrets)
+    async with owner.operation.unit_of_work() as work:
+        return (await credentials.create_credential(work, new)).id
+
+
+async def a_wallet_definition(owner: Person, _: Things) -> str:
+    new = definitions.NewWalletDefinition(
+        name="Somewhere",
+        slug=f"place_of_{owner.caller.id[-20:]}",
+        type=WalletType.CEX,
+        description="For friends.",
+        features=Features(),
+        api_config=ApiConfig(),
+        order=9,
+    )
+    async with owner.operation.unit_of_work() as work:
+        return (await definitions.create_wallet_definition(work, new)).slug
 
 
 async def a_refresh_token(owner: Person, _: Things) -> str:
@@ -191,7 +214,9 @@ async def a_device(owner: Person, _: Things) -> str:
 
 # In this order: a run needs its flow.
 BUILDERS: dict[str, Builder] = {
-    "wallet": the_wallet,
+    "wallet": a_wallet,
+    "credentials": credentials_for_an_exchange,
+    "slug": a_wallet_definition,
     "subscription": a_subscription,
     "plan": a_plan,
     "flow": a_flow,

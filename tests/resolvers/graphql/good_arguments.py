@@ -38,6 +38,15 @@ RULE = {"name": "Cap", "ruleType": "MAX_POSITION_SIZE", "condition": {"max_usd":
 PAYMENT = {"autoRenew": False, "paymentMethod": {"type": "card", "brand": "visa"}}
 ROLE = {"name": "Pilot", "description": "Flies.", "permissions": ["orders:read"]}
 DEVICE = {"name": "Meter", "location": "Cellar", "description": "Below.", "configuration": {"firmware_version": "1"}}
+SECRETS = {"api_key": "a key of nobody else", "api_secret": "a secret of nobody else"}
+RISK_LIMITS = {"maxPositionSizeUsd": "1000", "dailyLossLimit": "100", "stopLossDefaultPercent": "0.02"}
+DEFINITION = {
+    "name": "Elsewhere", "description": "For others.", "order": 8, "logo": "https://example.com/logo.svg",
+    "authFields": [{"key": "api_key", "label": "Key", "type": "STRING", "placeholder": "abc", "helpText": "Ask them."}],
+    "features": {"spot": True, "leverage": {"min": 1, "max": 3}, "supportedAssets": ["BTC"]},
+    "apiConfig": {"baseUrl": "https://api.example.com", "testnetUrl": "https://test.example.com", "websocketUrl": "wss://example.com"},
+    "isActive": True,
+}  # fmt: skip
 
 # Everything but ids that a field must be given, and inputs with all their fields.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -75,6 +84,20 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "createRiskRule": {"input": RULE},
     "updateRiskRule": {"input": {**RULE, "isActive": False}},
+    "setTradingSwitch": {"input": {"state": "REDUCING", "reason": "Enough for today."}},
+    "setGlobalTradingSwitch": {"input": {"state": "REDUCING", "reason": "The market is mad."}},
+    "validateTrade": {"symbol": SYMBOL, "side": "BUY", "quantity": "0.01", "price": "50000", "walletId": "<wallet>", "ruleId": "<rule>"},
+    "walletDefinition": {"slug": "<slug>"},
+    "createWalletDefinition": {"input": {**DEFINITION, "slug": "elsewhere", "type": "CEX"}},
+    "updateWalletDefinition": {"slug": "<slug>", "input": DEFINITION},
+    "deleteWalletDefinition": {"slug": "<slug>"},
+    "createCredential": {
+        "input": {"name": "Mine", "walletSlug": "binance", "credentials": SECRETS, "extras": {"account": "main"}, "environment": "TESTNET"},
+    },
+    "updateCredential": {"input": {"name": "Mine", "credentials": SECRETS, "environment": "TESTNET", "isActive": False}},
+    "createWallet": {"input": {"nickname": "Mine", "walletSlug": "binance", "credentialsId": "<credentials>", "riskLimits": RISK_LIMITS}},
+    "updateWallet": {"input": {"nickname": "Mine", "isActive": False, "riskLimits": RISK_LIMITS}},
+    "addBalance": {"input": {"asset": "USDT", "amount": "500"}},
     "createPlan": {"input": PLAN},
     "updatePlan": {"input": PLAN},
     "createSubscription": {"input": {"planId": "<plan>", "billingCycle": "YEARLY", **PAYMENT}},
@@ -132,7 +155,7 @@ PUBLIC = {
     "Mutation.verifyEmail",
 }
 # What the argument `id` of a field means, where its name does not say it.
-ID_OF = {"riskRule": "rule", "securityAlert": "alert", "apiKey": "key"}
+ID_OF = {"riskRule": "rule", "securityAlert": "alert", "apiKey": "key", "credential": "credentials"}
 
 
 @dataclass(frozen=True, slots=True)

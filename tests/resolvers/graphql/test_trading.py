@@ -130,7 +130,7 @@ BAD_ORDERS: list[tuple[dict[str, Any], str]] = [
     ({"quantity": "1000"}, "INSUFFICIENT_FUNDS"),
     ({"side": "HODL"}, "VALIDATION_ERROR"),
     ({"side": 1}, "VALIDATION_ERROR"),
-    ({"orderType": "LIMIT", "price": "1"}, "ORDER_TYPE_UNSUPPORTED"),
+    ({"orderType": "LIMIT", "price": "1"}, "QUANTITY_TOO_SMALL"),
     ({"stopLoss": "60000"}, "STOP_ON_WRONG_SIDE"),
     ({"takeProfit": "1"}, "STOP_ON_WRONG_SIDE"),
     ({"clientOrderId": ""}, "VALIDATION_ERROR"),

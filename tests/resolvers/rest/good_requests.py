@@ -31,6 +31,17 @@ PROFILE = {"first_name": "Augusta", "last_name": "King", "birthday": BIRTHDAY, "
 KEY = {"name": "Robot", "permissions": ["orders:read"], "expires_at": "2026-04-01T00:00:00Z"}
 ROLE = {"name": "Pilot", "description": "Flies.", "permissions": ["orders:read"]}
 DEVICE = {"name": "Meter", "type": "energy_meter", "device_id": "MTR-1", "location": "Cellar", "configuration": {"firmware_version": "1"}}
+SECRETS = {"api_key": "a key of nobody else", "api_secret": "a secret of nobody else"}
+CREDENTIALS = {"name": "Mine", **SECRETS, "additional_config": {"account": "main"}, "environment": "testnet"}
+RISK_LIMITS = {"max_position_size_usd": 1000, "daily_loss_limit": 100, "stop_loss_default_percent": 0.02}
+WALLET = {"nickname": "Mine", "risk_limits": RISK_LIMITS}
+DEFINITION = {
+    "name": "Elsewhere", "description": "For others.", "order": 8, "logo": "https://example.com/logo.svg",
+    "auth_fields": [{"key": "api_key", "label": "Key", "type": "string", "placeholder": "abc", "help_text": "Ask them."}],
+    "features": {"spot": True, "leverage": {"min": 1, "max": 3}, "supported_assets": ["BTC"]},
+    "api_config": {"base_url": "https://api.example.com", "testnet_url": "https://test.example.com", "websocket_url": "wss://example.com"},
+    "is_active": True,
+}  # fmt: skip
 
 # The body of every row that must have one, and of those that may.
 BODIES: dict[str, dict[str, Any]] = {
@@ -81,6 +92,15 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/v1/risk-rules": RULE,
     "PATCH /api/v1/risk-rules/{rule_id}": {**RULE, "is_active": False},
+    "PUT /api/v1/trading-switch": {"state": "REDUCING", "reason": "Enough for today."},
+    "PUT /api/v1/trading-switch/global": {"state": "REDUCING", "reason": "Enough for today."},
+    "POST /api/v1/wallets/definitions": {**DEFINITION, "slug": "elsewhere", "type": "cex"},
+    "PATCH /api/v1/wallets/definitions/{slug}": DEFINITION,
+    "POST /api/v1/wallets/credentials": {**CREDENTIALS, "wallet_slug": "binance"},
+    "PATCH /api/v1/wallets/credentials/{credentials_id}": {**CREDENTIALS, "is_active": False},
+    "POST /api/v1/user-wallets": {**WALLET, "wallet_slug": "binance", "credentials_id": "<credentials>"},
+    "PUT /api/v1/user-wallets/{wallet_id}": {**WALLET, "is_active": False},
+    "POST /api/v1/user-wallets/{wallet_id}/add-balance": {"asset": "USDT", "amount": 500, "is_cash": True},
     "POST /api/v1/plans": PLAN,
     "PUT /api/v1/plans/{plan_id}": PLAN,
     "POST /api/v1/user-plans": {"plan_id": "<plan>", "billing_cycle": "yearly", "auto_renew": True, "payment_method": CARD, "trial": False},
@@ -107,7 +127,14 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES: dict[str, dict[str, str]] = {
     "GET /api/v1/orders/preview": {"symbol": SYMBOL, "side": "buy", "quantity": "0.01", "user_wallet_id": "<wallet>"},
     "GET /api/v1/auth/verify-email": {"token": "<confirming_link>"},
-    "GET /api/v1/risk-rules/validate": {"symbol": SYMBOL, "side": "buy", "quantity": "0.01", "price": "50000", "wallet_id": "<wallet>"},
+    "GET /api/v1/risk-rules/validate": {
+        "symbol": SYMBOL,
+        "side": "buy",
+        "quantity": "0.01",
+        "price": "50000",
+        "wallet_id": "<wallet>",
+        "rule_id": "<rule>",
+    },
 }
 # Rows that Ada's things stand in the way of.
 ASKED_BY_CAROL = {"POST /api/v1/user-plans"}

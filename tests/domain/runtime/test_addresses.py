@@ -1,8 +1,8 @@
-"""Which addresses webhooks may call."""
+"""Which addresses the server may call where users say so."""
 
 import pytest
 
-from domain.notifications.addresses import AllowedTargets, kind_of, parse_address
+from domain.runtime.addresses import AllowedTargets, kind_of, parse_address
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001:830::200e"])
@@ -57,7 +57,7 @@ def test_every_other_address_is_refused(address: str, kind: str) -> None:
 
 
 def test_operator_opens_exactly_what_is_named() -> None:
-    allowed = AllowedTargets.parse(" hooks.internal, 10.1.0.0/16,127.0.0.1 ,fd00::/8,")
+    allowed = AllowedTargets.parse(" hooks.internal, 10.1.0.0/16,127.0.0.1 ,fd00::/8,", "OPENED")
     for host, address in (("x", "10.1.2.3"), ("x", "127.0.0.1"), ("x", "fd12::1"), ("Hooks.Internal.", "192.168.0.9")):
         assert allowed.refusal_of(host, parse_address(address)) is None
     for host, address in (("x", "10.2.0.1"), ("x", "127.0.0.2"), ("x.hooks.internal", "192.168.0.9"), ("x", "::ffff:10.1.2.3")):
@@ -66,5 +66,5 @@ def test_operator_opens_exactly_what_is_named() -> None:
 
 @pytest.mark.parametrize("written", ["10.0.0.0/33", "10.0.0.1/8", "http://hooks", "a b", "*", "[::1]"])
 def test_what_is_no_host_and_no_network_is_refused(written: str) -> None:
-    with pytest.raises(ValueError, match="WEBHOOK_ALLOW_PRIVATE"):
-        AllowedTargets.parse(written)
+    with pytest.raises(ValueError, match="OPENED"):
+        AllowedTargets.parse(written, "OPENED")

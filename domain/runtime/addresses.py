@@ -1,4 +1,4 @@
-"""Which addresses a webhook may call: public ones, and those that the operator has opened."""
+"""Which addresses the server may call where users say so: public ones, and those that the operator has opened."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -33,15 +33,15 @@ class AllowedTargets:
     networks: tuple[Network, ...] = ()
 
     @classmethod
-    def parse(cls, written: str) -> Self:
-        """Return what a comma list of host names, addresses and CIDR networks opens. Raises ValueError."""
+    def parse(cls, written: str, setting: str) -> Self:
+        """Return what a comma list of host names, addresses and CIDR networks opens. Raises ValueError, naming the setting."""
         hosts, networks = set(), []
         for entry in filter(None, (part.strip().lower() for part in written.split(","))):
             try:
                 networks.append(ip_network(entry))
             except ValueError:
                 if "/" in entry or ":" in entry or not entry.replace("-", "").replace(".", "").replace("_", "").isalnum():
-                    raise ValueError(f"WEBHOOK_ALLOW_PRIVATE: {entry!r} is no host, address or network") from None
+                    raise ValueError(f"{setting}: {entry!r} is no host, address or network") from None
                 hosts.add(entry.rstrip("."))
         return cls(frozenset(hosts), tuple(networks))
 
