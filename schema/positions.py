@@ -65,6 +65,11 @@ class Position:
     take_profit: Decimal | None = strawberry.field(description="It is closed when the price reaches this.")
     initial_stop_loss: Decimal | None = strawberry.field(description="The first stop it had.")
     initial_take_profit: Decimal | None = strawberry.field(description="The first target it had.")
+    trail_percent: Decimal | None = strawberry.field(description="The stop follows the price at this distance, in percent.")
+    trail_activation_price: Decimal | None = strawberry.field(description="From which price on; null for the entry's.")
+    trailing_since: datetime | None = strawberry.field(description="Since when it follows; null before.")
+    break_even_percent: Decimal | None = strawberry.field(description="At this profit, in percent, the stop goes to the entry.")
+    break_even_at: datetime | None = strawberry.field(description="When it went there; null before.")
     high_water_mark: Decimal = strawberry.field(description="Highest price seen while it was open.")
     low_water_mark: Decimal = strawberry.field(description="Lowest price seen while it was open.")
     priced_at: datetime = strawberry.field(description="When the price was seen.")
@@ -84,6 +89,17 @@ class Position:
     flow = related(Flow | None, flow_relations.flows_by_id, "flow_id", "The flow it belongs to.")
     execution = related(Execution | None, flow_relations.executions_by_id, "execution_id", "The run that opened it.")
     wallet = related(Wallet | None, wallet_relations.wallets_by_id, "wallet_id", "Where it is held.")
+
+
+@strawberry.input(description="A stop that follows the price and only moves in favour of the position.")
+class TrailingStopInput:
+    distance_percent: Decimal = strawberry.field(description="Distance in percent of the price: above 0, at most 50.")
+    activation_price: Decimal | None = strawberry.field(default=None, description="From which price on; null for the entry's.")
+
+
+@strawberry.input(description="A stop that goes to the entry price once there is a profit.")
+class BreakEvenInput:
+    activation_profit_percent: Decimal = strawberry.field(description="Profit in percent, fees included: above 0, at most 1000.")
 
 
 @strawberry.type(description="A position was closed by an opposite order.")

@@ -1,7 +1,7 @@
 """What a wallet stands for, measured from our own books: the basis of the funds check and of every risk rule."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 
 from sqlalchemy import select
@@ -40,6 +40,10 @@ class Standing:
     def held_in(self, book: str) -> Decimal:
         return self.books.get(book, ZERO)
 
+    def without_group(self, group_id: str | None) -> "Standing":
+        """Return the same without the orders of a group, for one that joins them instead of coming on top."""
+        return replace(self, orders=[order for order in self.orders if group_id is None or order.group_id != group_id])
+
     def orders_of(self, book: str, side: Side) -> list[Order]:
         return [order for order in self.orders if order.book == book and order.side is side]
 
@@ -50,7 +54,7 @@ class Standing:
         takes it, and the venue, or the server, makes the others smaller.
         """
         held = self.held_in(book) * -side.sign
-        at_once = (order for order in self.orders_of(book, side) if order.order_type is OrderType.MARKET)
+        at_once = (order for order in self.orders_of(book, side) if order.sent_type is OrderType.MARKET)
         with localcontext(EXACT):
             return max(held - sum((order.remaining_quantity for order in at_once), ZERO), ZERO)
 
@@ -104,19 +108,29 @@ def exposure_of(standing: Standing, book: str, side: Side, quantity: Decimal) ->
     return trade, Exposure(instrument.quote, standing.worth(before), standing.worth(after))
 
 
+def counted_once(orders: Iterable[Order]) -> Iterable[Order]:
+    """Return the orders with one of each group, the one that has most left: together they never fill more than that."""
+    counted: dict[str, Order] = {}
+    for order in orders:
+        name = order.group_id or order.id
+        if name not in counted or counted[name].remaining_quantity < order.remaining_quantity:
+            counted[name] = order
+    return counted.values()
+
+
 def reach_of(held: Decimal, orders: Iterable[Order], side: Side | None = None, quantity: Decimal = ZERO) -> Decimal:
     """Return how large a holding becomes at worst: all orders on one side filled, with this trade among them, and none on the other."""
     ahead = {Side.BUY: ZERO, Side.SELL: ZERO}
     if side is not None:
         ahead[side] = quantity
-    for order in orders:
+    for order in counted_once(orders):
         if not order.reduce_only:
             ahead[order.side] += order.remaining_quantity
     return max(abs(held), abs(held + ahead[Side.BUY]), abs(held - ahead[Side.SELL]))
 
 
 def _closable(held: Decimal, orders: Iterable[Order], side: Side) -> Decimal:
-    spoken_for = sum((order.remaining_quantity for order in orders if order.side is side), ZERO)
+    spoken_for = sum((order.remaining_quantity for order in counted_once(orders) if order.side is side), ZERO)
     return max(held * -side.sign - spoken_for, ZERO)
 
 

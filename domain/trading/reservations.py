@@ -42,6 +42,8 @@ class LiveOrder(Protocol):
     @property
     def reduce_only(self) -> bool: ...
     @property
+    def group_id(self) -> str | None: ...
+    @property
     def amend_quantity(self) -> Decimal | None: ...
     @property
     def amend_price(self) -> Decimal | None: ...
@@ -87,18 +89,26 @@ def claims_of(
 
     Orders that would take off what is held share it: reduce-only ones first, then the older ones. What an order would open beyond
     that is held against at the price it is expected to trade at; one that turns a position around pays for what is larger than
-    before. A reduce-only order never claims money.
+    before. A reduce-only order never claims money. Of the orders of a group only one can be filled: they share what they take off, and
+    the dearest of them claims for all.
     """
     room = {Side.SELL: max(held, ZERO), Side.BUY: max(-held, ZERO)}
-    claims = {}
+    claims: dict[str, Claim] = {}
     with localcontext(EXACT):
-        for order in sorted(orders, key=lambda order: (not order.reduce_only, order.id)):
-            claims[order.id] = claim = max(
-                (_claim(instrument, order, values, room[order.side], margin_rate, estimate) for values in _variants(order)),
-                key=lambda claim: claim.money,
-            )
-            room[order.side] -= claim.closing
+        for legs in _groups(orders):
+            free = room[legs[0].side]
+            wanted = [(leg.id, _claim(instrument, leg, values, free, margin_rate, estimate)) for leg in legs for values in _variants(leg)]
+            dearest, claim = max(wanted, key=lambda one: one[1].money)
+            claims |= {leg.id: claim if leg.id == dearest else Claim() for leg in legs}
+            room[legs[0].side] -= max(claim.closing for _, claim in wanted)
     return claims
+
+
+def _groups(orders: Iterable[LiveOrder]) -> Iterable[list[LiveOrder]]:
+    groups: dict[str, list[LiveOrder]] = {}
+    for order in sorted(orders, key=lambda order: (not order.reduce_only, order.id)):
+        groups.setdefault(order.group_id or order.id, []).append(order)
+    return groups.values()
 
 
 def expected_price(order: LiveOrder) -> Decimal:

@@ -18,7 +18,7 @@ from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.booking import change_status, foreign_fees, lock_order, record_report
 from domain.trading.machine import TERMINAL, UNCONFIRMED, OrderTrigger
-from domain.trading.models import Order, OrderStatus, Position, PositionStatus
+from domain.trading.models import Order, OrderStatus, OrderType, Position, PositionStatus, TimeInForce
 
 log = structlog.get_logger()
 
@@ -140,23 +140,26 @@ async def _place_or_find(operation: Operation, venue: Venue, order: Order) -> Ve
         report = await venue.find(order.wallet_id, order.client_order_id, order.symbol)
         if report is not None:
             return report
-    if order.created_at < operation.clock.now() - TOO_LATE_AFTER:
+    if (order.triggered_at or order.created_at) < operation.clock.now() - TOO_LATE_AFTER:
         return None
+    kind = order.sent_type
+    # What waited with the server has done its waiting: at the market it trades now.
+    waits = order.triggered_at is None or kind is not OrderType.MARKET
     return await venue.place(
         VenueOrder(
             account=order.wallet_id,
             client_order_id=order.client_order_id,
             symbol=order.symbol,
             side=order.side,
-            order_type=order.order_type,
+            order_type=kind,
             quantity=order.quantity,
             price=order.price,
-            stop_price=order.stop_price,
-            time_in_force=order.time_in_force,
+            stop_price=order.stop_price if order.triggered_at is None else None,
+            time_in_force=order.time_in_force if waits else TimeInForce.GTC,
             reduce_only=order.reduce_only,
-            trail=order.trail,
+            trail=order.trail if order.triggered_at is None else None,
             trail_is_percent=order.trail_is_percent,
-            expires_at=order.expires_at,
+            expires_at=order.expires_at if waits else None,
             post_only=order.post_only,
             book=order.book,
             position=await _held(operation, order) if order.reduce_only else None,

@@ -16,7 +16,20 @@ from domain.plans import service as subscriptions
 from domain.risk import relations as risk_relations
 from domain.risk import service as risk
 from domain.risk import switch
-from domain.trading import amending, changing, closing, flattening, halting, judging, margins, monitoring, records, wallet_syncing, wallets
+from domain.trading import (
+    amending,
+    changing,
+    closing,
+    flattening,
+    grouping,
+    halting,
+    judging,
+    margins,
+    monitoring,
+    records,
+    wallet_syncing,
+    wallets,
+)
 from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
 from domain.trading.flattening import Flattened
@@ -81,8 +94,10 @@ from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, Role
 from schema.rest.trading import (
     CancelledOrderView,
     MonitoredOrderView,
+    OcoBody,
     OrderBody,
     OrderChangesBody,
+    OrderGroupView,
     OrderView,
     PositionView,
     ProtectionBody,
@@ -230,6 +245,9 @@ ORDERS = [
     Call("POST", "/orders", records.place_and_read, OrderView, status=201, body=OrderBody),
     Call("GET", "/orders", records.order_records, list[OrderView]),
     Call("GET", "/orders/preview", preview_order, OrderPreview),
+    Call("POST", "/orders/oco", grouping.place_oco, OrderGroupView, status=201, body=OcoBody),
+    Call("GET", "/orders/groups/{group_id}", grouping.order_group, OrderGroupView),
+    Call("POST", "/orders/groups/{group_id}/cancel", grouping.cancel_order_group, OrderGroupView),
     Call("POST", "/orders/cancel-all", changing.cancel_all_orders, OrdersCancelled),
     Call("GET", "/orders/by-client-id/{client_order_id}", records.order_record_by_client_id, OrderView),
     Call("GET", "/orders/{order_id}", records.order_record, OrderView),

@@ -14,10 +14,13 @@ from domain.kernel.clock import ManualClock
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.notifications.models import Notification
 from domain.notifications.telling import react_to_events
+from domain.risk.models import SwitchState
+from domain.risk.switch import SwitchSetting
 from domain.runtime.event_log import EventRow
 from domain.trading.events import MARGIN_UPDATED
 from domain.trading.exposure import standings_of
 from domain.trading.funds import Funds, funds_of, funds_of_wallets
+from domain.trading.halting import set_trading_switch
 from domain.trading.leverage import set_leverage
 from domain.trading.models import CancelReason, Order, OrderPurpose, OrderStatus, Position, PositionStatus
 from domain.trading.monitoring import monitor_positions
@@ -187,6 +190,15 @@ async def test_a_short_is_liquidated_when_the_price_rises(desk: Desk) -> None:
     assert await look(desk, BTCUSDT="55800") == []
     assert len(await look(desk, BTCUSDT="55850")) == 1
     assert ((await desk.row(Position)).status, (await desk.balances())["USDT"]) == (PositionStatus.LIQUIDATED, D(4150))
+
+
+async def test_a_halt_does_not_stop_a_liquidation(desk: Desk) -> None:
+    desk.without_costs()
+    await lever(desk, 10)
+    await place_order(desk.operation, sell(quantity="1"))
+    await set_trading_switch(desk.operation, SwitchSetting(SwitchState.HALTED))
+    assert len(await look(desk, BTCUSDT="55850")) == 1
+    assert (await desk.row(Position)).status is PositionStatus.LIQUIDATED
 
 
 async def test_what_is_paid_in_full_is_held_to_the_end(desk: Desk) -> None:

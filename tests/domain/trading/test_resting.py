@@ -1,13 +1,11 @@
 """Orders that wait at a real exchange's wire: filled in parts, changed, taken back, and what their money does meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
 
 from domain.exchanges.venue import Ability, OrderType, Side, TimeInForce
-from domain.kernel.clock import ManualClock
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.trading.amending import OrderChanges, amend_order
 from domain.trading.cancelling import withdraw
@@ -21,25 +19,8 @@ from domain.trading.placing import place_order
 from domain.trading.requests import OrderRequest
 from domain.trading.syncing import sync_orders
 from domain.wallets.models import Wallet
-from tests.domain.exchanges.conformance import CcxtStand, binance_stand, kraken_stand
-from tests.domain.exchanges.wire.guard import stay_on_loopback
+from tests.domain.exchanges.conformance import CcxtStand
 from tests.domain.trading.desk import Desk, buy, sell
-
-
-@pytest.fixture(params=["binance", "kraken"])
-async def stand(
-    request: pytest.FixtureRequest, desk: Desk, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[CcxtStand]:
-    if not desk.runtime.database.is_sqlite:
-        pytest.skip("PostgreSQL: the guard would have to know its address, and nothing here depends on the database")
-    refused = stay_on_loopback(monkeypatch)
-    stand = binance_stand(clock) if request.param == "binance" else kraken_stand(clock)
-    await stand.open()
-    stand.price("50000")
-    desk.connect(stand.venue)
-    yield stand
-    await stand.close()
-    assert refused == []
 
 
 def limit(price: str, quantity: str = "0.1", side: Side = Side.BUY, **more: object) -> OrderRequest:
