@@ -16,12 +16,26 @@ from domain.plans import service as subscriptions
 from domain.risk import relations as risk_relations
 from domain.risk import service as risk
 from domain.risk import switch
-from domain.trading import amending, changing, closing, flattening, halting, judging, margins, monitoring, records, wallet_syncing, wallets
+from domain.trading import (
+    amending,
+    changing,
+    closing,
+    flattening,
+    halting,
+    judging,
+    margins,
+    monitoring,
+    paper_faults,
+    records,
+    wallet_syncing,
+    wallets,
+)
 from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
 from domain.trading.flattening import Flattened
 from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
+from domain.trading.paper_faults import WalletFaults
 from domain.trading.previewing import OrderPreview
 from domain.wallets import connecting, credentials, definitions, opening
 from domain.wallets import relations as wallet_relations
@@ -294,6 +308,9 @@ USER_WALLETS = [
     Call("POST", "/user-wallets/{wallet_id}/sync-balance", wallet_syncing.sync_balance, BalanceSyncView),
     Call("GET", "/user-wallets/{wallet_id}/sync-logs", wallet_relations.list_sync_logs, list[SyncLogView]),
     Call("POST", "/user-wallets/{wallet_id}/add-balance", opening.add_balance, AddedBalanceView, body=AddBalanceBody),
+    Call("GET", "/user-wallets/{wallet_id}/faults", paper_faults.get_faults, WalletFaults),
+    Call("PUT", "/user-wallets/{wallet_id}/faults", paper_faults.set_faults, WalletFaults),
+    Call("DELETE", "/user-wallets/{wallet_id}/faults", paper_faults.clear_faults, status=204),
 ]
 
 CONVERSATIONS = [
