@@ -24,6 +24,7 @@ from resolvers.graphql_door.socket import GraphQLOverWebSocket
 from resolvers.market import MarketQueries, MarketSubscriptions
 from resolvers.notifications import NotificationMutations, NotificationQueries, NotificationSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
+from resolvers.paper_faults import PaperFaultMutations, PaperFaultQueries
 from resolvers.plans import PlanMutations, PlanQueries
 from resolvers.portfolio import PortfolioMutations, PortfolioQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
@@ -47,6 +48,7 @@ QUERIES = (
     WalletQueries,
     WalletDefinitionQueries,
     CredentialQueries,
+    PaperFaultQueries,
     RiskQueries,
     PlanQueries,
     SecurityAlertQueries,
@@ -70,6 +72,7 @@ MUTATIONS = (
     WalletDefinitionMutations,
     CredentialMutations,
     PortfolioMutations,
+    PaperFaultMutations,
     RiskMutations,
     PlanMutations,
     NotificationMutations,

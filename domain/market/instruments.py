@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 from urllib.parse import unquote
 
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import Toward, round_to_step
+from domain.market.sessions import ENERGY_WEEK, Session, day_end
 
 Kind = Literal["crypto", "energy"]
 
@@ -19,7 +21,7 @@ class Instrument:
     Prices are in `quote` per `unit`, in steps of `tick`. A quantity counts contracts of `contract_size` units, in steps of `lot`;
     for crypto one contract is one coin. `min_notional` is in `quote`. `annual_volatility` is a fraction (0.6 = 60 % a year);
     it and `reference_price` shape the simulated market only. `max_leverage` is how many times the margin a position may be worth, 1 where
-    all of it must be paid.
+    all of it must be paid. `session` is when it is traded, None for round the clock.
     """
 
     symbol: str
@@ -40,6 +42,7 @@ class Instrument:
     annual_volatility: Decimal
     reference_price: Decimal
     max_leverage: int = 10
+    session: Session | None = None
 
     def round_quantity(self, quantity: Decimal, toward: Toward = "down") -> Decimal:
         """Return the quantity in whole lots."""
@@ -71,6 +74,11 @@ def find_instrument(text: str) -> Instrument:
         shown = text[:32] + ("…" if len(text) > 32 else "")
         raise DomainError(ErrorCode.UNKNOWN_SYMBOL, f"Unknown symbol: {shown}", symbol=shown)
     return instrument
+
+
+def session_end(instrument: Instrument, moment: datetime) -> datetime:
+    """Return when a DAY order of this moment ends: with the trading day, at midnight UTC for what is traded round the clock."""
+    return day_end(moment) if instrument.session is None else instrument.session.day_end(moment)
 
 
 def canonical_symbol(text: str | None) -> str | None:
@@ -138,6 +146,7 @@ def _energy(
         annual_volatility=Decimal(volatility),
         reference_price=Decimal(price),
         max_leverage=max_leverage,
+        session=ENERGY_WEEK,
     )
 
 

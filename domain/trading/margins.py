@@ -18,6 +18,7 @@ from domain.trading.funds import Funds, funds_of_wallets
 from domain.trading.margin import effective_leverage, margin_rate
 from domain.trading.models import Position, PositionStatus
 from domain.trading.monitoring import UNSET, Unset, update_position
+from domain.trading.protection import BreakEven, TrailingStop
 from domain.trading.relations import positions_by_id
 from domain.trading.reservations import held_against
 from domain.trading.service import get_position, list_positions
@@ -83,13 +84,15 @@ async def update_and_read(
     position_id: str,
     stop_loss: Decimal | Unset | None = UNSET,
     take_profit: Decimal | Unset | None = UNSET,
+    trailing_stop: TrailingStop | Unset | None = UNSET,
+    break_even: BreakEven | Unset | None = UNSET,
 ) -> PositionRecord:
-    """Move, set or (with None) take away the stop and the target of an open position, and return it as it then stands.
+    """Change what guards an open position, as `update_position` does, and return it as it then stands.
 
     Raises NotFound, INVALID_POSITION_STATE, VALIDATION_ERROR, NO_MARKET_DATA, MARKET_UNAVAILABLE, and STOP_ON_WRONG_SIDE when the
     current price has already passed one.
     """
-    await update_position(operation, position_id, stop_loss, take_profit)
+    await update_position(operation, position_id, stop_loss, take_profit, trailing_stop, break_even)
     async with operation.reading() as work:
         return await position_record(work, position_id)
 

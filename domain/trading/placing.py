@@ -1,7 +1,7 @@
 """From the wish to trade to an order: the intent is checked and written down before any venue hears of it."""
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from domain.kernel.ids import new_id
 from domain.kernel.money import plain, trimmed
 from domain.kernel.permissions import Permission, requires
 from domain.market.candles import Tick
-from domain.market.instruments import Instrument, find_instrument
+from domain.market.instruments import Instrument, find_instrument, session_end
 from domain.market.market import Market
 from domain.risk.rules import Exposure, Trade, Verdict, rejections
 from domain.risk.service import store_verdicts
@@ -306,7 +306,7 @@ def _stop_loss(request: OrderRequest, instrument: Instrument, wallet: Wallet, ma
 
 def _expiry(request: OrderRequest, instrument: Instrument, now: datetime) -> datetime | None:
     if request.time_in_force is TimeInForce.DAY:
-        return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        return session_end(instrument, now)
     if request.expires_at is not None and request.expires_at <= now:
         raise DomainError(ErrorCode.VALIDATION_ERROR, "expires_at must lie in the future", field="expires_at")
     return request.expires_at if request.time_in_force is TimeInForce.GTD else None

@@ -27,8 +27,6 @@ from domain.trading import (
     margins,
     monitoring,
     records,
-    wallet_syncing,
-    wallets,
 )
 from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
@@ -36,16 +34,13 @@ from domain.trading.flattening import Flattened
 from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
 from domain.trading.previewing import OrderPreview
-from domain.wallets import connecting, credentials, definitions, opening
-from domain.wallets import relations as wallet_relations
-from domain.wallets.connecting import ConnectionTest
 from resolvers.rest.audit import audit_entries
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.events import events_and_wait
 from resolvers.rest.flows import trigger_and_wait
 from resolvers.rest.market import as_spelled
 from resolvers.rest.trading import preview_order
-from resolvers.rest.wallets import create_and_read, update_and_read
+from resolvers.rest.wallet_rows import USER_WALLETS, WALLETS
 from schema.realtime import conversation_view, voting_view
 from schema.rest.accounts import (
     DeletedUserView,
@@ -64,7 +59,6 @@ from schema.rest.accounts import (
 )
 from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.audit import AuditEntryView
-from schema.rest.credentials import CredentialBody, CredentialChangesBody, CredentialTestView, CredentialView
 from schema.rest.dialects import API_V1
 from schema.rest.events import EventPageView
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
@@ -101,17 +95,6 @@ from schema.rest.trading import (
     OrderView,
     PositionView,
     ProtectionBody,
-)
-from schema.rest.wallets import (
-    AddBalanceBody,
-    AddedBalanceView,
-    BalanceSyncView,
-    DeletedWalletDefinitionView,
-    SyncLogView,
-    UserWalletView,
-    WalletBody,
-    WalletChangesBody,
-    WalletDefinitionView,
 )
 
 AUTH = [
@@ -281,37 +264,6 @@ TRADING_SWITCH = [
     Call("GET", "/trading-switch/global", switch.get_global_switch, SwitchStandingView),
     Call("PUT", "/trading-switch/global", halting.set_global_switch, SwitchStandingView, body=SwitchBody),
     Call("GET", "/trading-switch/changes", switch.list_switch_changes, list[SwitchChangeView]),
-]
-
-WALLETS = [
-    Call("POST", "/wallets/definitions", definitions.create_wallet_definition, WalletDefinitionView, status=201),
-    Call("GET", "/wallets/definitions", definitions.list_wallet_definitions, list[WalletDefinitionView]),
-    Call("GET", "/wallets/definitions/{slug}", definitions.get_wallet_definition, WalletDefinitionView),
-    Call("PATCH", "/wallets/definitions/{slug}", definitions.update_wallet_definition, WalletDefinitionView),
-    Call("DELETE", "/wallets/definitions/{slug}", definitions.delete_wallet_definition, DeletedWalletDefinitionView),
-    Call("POST", "/wallets/credentials", credentials.create_credential, CredentialView, status=201, body=CredentialBody),
-    Call("GET", "/wallets/credentials", credentials.list_credentials, list[CredentialView]),
-    Call("GET", "/wallets/credentials/{credentials_id}", credentials.get_credential, CredentialView),
-    Call("PATCH", "/wallets/credentials/{credentials_id}", credentials.update_credential, CredentialView, body=CredentialChangesBody),
-    Call(
-        "DELETE",
-        "/wallets/credentials/{credentials_id}",
-        credentials.delete_credential,
-        answer={"message": "Credentials deleted successfully", "credentials_id": "{credentials_id}"},
-    ),
-    Call("POST", "/wallets/credentials/{credentials_id}/test", connecting.test_credential, CredentialTestView),
-]
-
-USER_WALLETS = [
-    Call("POST", "/user-wallets", create_and_read, UserWalletView, status=201, body=WalletBody),
-    Call("GET", "/user-wallets", wallets.list_wallet_records, list[UserWalletView]),
-    Call("GET", "/user-wallets/{wallet_id}", wallets.get_wallet_record, UserWalletView),
-    Call("PUT", "/user-wallets/{wallet_id}", update_and_read, UserWalletView, body=WalletChangesBody),
-    Call("DELETE", "/user-wallets/{wallet_id}", opening.delete_wallet, status=204),
-    Call("POST", "/user-wallets/{wallet_id}/test-connection", connecting.test_connection, ConnectionTest),
-    Call("POST", "/user-wallets/{wallet_id}/sync-balance", wallet_syncing.sync_balance, BalanceSyncView),
-    Call("GET", "/user-wallets/{wallet_id}/sync-logs", wallet_relations.list_sync_logs, list[SyncLogView]),
-    Call("POST", "/user-wallets/{wallet_id}/add-balance", opening.add_balance, AddedBalanceView, body=AddBalanceBody),
 ]
 
 CONVERSATIONS = [

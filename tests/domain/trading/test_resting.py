@@ -1,6 +1,7 @@
 """Orders that wait at a real exchange's wire: filled in parts, changed, taken back, and what their money does meanwhile."""
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -291,3 +292,12 @@ async def test_selling_more_than_is_held_reserves_for_what_is_new(desk: Desk, st
 def _only_on_binance(stand: CcxtStand) -> None:
     if stand.venue.name != "binance":
         pytest.skip(f"{stand.venue.name}: its fees are in the quote currency")
+
+
+@pytest.mark.parametrize(("symbol", "ends"), [("CL", "2026-03-06T22:00+00:00"), ("BTC/USDT", "2026-03-07T00:00+00:00")])
+async def test_a_day_order_ends_with_its_instruments_trading_day(desk: Desk, symbol: str, ends: str) -> None:
+    desk.clock.advance(seconds=(datetime(2026, 3, 6, 20, tzinfo=UTC) - desk.clock.now()).total_seconds())
+    desk.price("CL", "75.5")
+    wish = buy(symbol, "1", order_type=OrderType.LIMIT, price=Decimal(50), time_in_force=TimeInForce.DAY)
+    order = await place_order(desk.operation, wish)
+    assert (order.status, order.expires_at) == (OrderStatus.OPEN, datetime.fromisoformat(ends))

@@ -99,6 +99,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "createWallet": {"input": {"nickname": "Mine", "walletSlug": "binance", "credentialsId": "<credentials>", "riskLimits": RISK_LIMITS}},
     "updateWallet": {"input": {"nickname": "Mine", "isActive": False, "riskLimits": RISK_LIMITS}},
     "addBalance": {"input": {"asset": "USDT", "amount": "500"}},
+    "setPaperFaults": {"input": {"script": "place 1 timeout; fill 1 duplicate", "seed": 7}},
     "createPlan": {"input": PLAN},
     "updatePlan": {"input": PLAN},
     "createSubscription": {"input": {"planId": "<plan>", "billingCycle": "YEARLY", **PAYMENT}},

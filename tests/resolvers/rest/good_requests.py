@@ -101,6 +101,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/user-wallets": {**WALLET, "wallet_slug": "binance", "credentials_id": "<credentials>"},
     "PUT /api/v1/user-wallets/{wallet_id}": {**WALLET, "is_active": False},
     "POST /api/v1/user-wallets/{wallet_id}/add-balance": {"asset": "USDT", "amount": 500, "is_cash": True},
+    "PUT /api/v1/user-wallets/{wallet_id}/faults": {"script": "place 1 timeout; fill 1 duplicate", "seed": 7},
     "POST /api/v1/plans": PLAN,
     "PUT /api/v1/plans/{plan_id}": PLAN,
     "POST /api/v1/user-plans": {"plan_id": "<plan>", "billing_cycle": "yearly", "auto_renew": True, "payment_method": CARD, "trial": False},
