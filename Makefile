@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := run
-.PHONY: run test lint install schema graphiql audits test-browser test-kill test-schemathesis bench lock clean
+.PHONY: run test lint install schema graphiql audits test-browser test-kill test-schemathesis differential test-differential bench bench-orders lock clean
 
 # GraphiQL is built beside: serving does not wait for it.
 run:
@@ -32,8 +32,20 @@ test-kill: install
 test-schemathesis: install
 	GENERATED_EXAMPLES=100 $(PYTHON_IN_VENV) -m pytest -n 2 --dist worksteal tests/resolvers/rest/test_generated_requests.py tests/resolvers/graphql/test_generated_operations.py
 
+# Matching and profit against nautilus_trader: 240 MB, so `make test` compares only where this was run before. EXAMPLES= draws the few
+# that are always the same.
+EXAMPLES ?= 1000
+differential: install
+	@scripts/install.sh requirements-differential.lock
+
+test-differential: differential
+	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(PYTHON_IN_VENV) -m pytest -n 2 tests/differential
+
 bench: install
 	$(PYTHON_IN_VENV) -m benchmarks.trigger_latency
+
+bench-orders: install
+	$(PYTHON_IN_VENV) -m benchmarks.orders
 
 test-browser: install
 	npm ci --silent --no-audit --no-fund --prefix tests/browser

@@ -40,6 +40,7 @@ from domain.runtime.unit_of_work import UnitOfWork
 from domain.security_alerts.raising import ADMINISTRATORS
 from domain.security_alerts.watching import watch_entry
 from domain.trading.booking import ON_POSITION_CLOSED
+from domain.trading.faulty_venue import FaultyVenue
 from domain.trading.paper_venue import PaperVenue
 from domain.trading.wallets import uses_of
 from domain.wallets.connecting import address_of, credentials_of
@@ -88,7 +89,7 @@ async def compose(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Runtime:
 
 def provide_trading(runtime: Runtime) -> None:
     """Provide the paper venue; the market must have been provided before. Raises ValueError for settings that cannot be read."""
-    runtime.provide(Venues, Venues({PAPER_VENUE: _paper_venue(runtime)}))
+    runtime.provide(Venues, Venues({PAPER_VENUE: FaultyVenue(_paper_venue(runtime), runtime.database, runtime.clock)}))
     runtime.provide(VenueTargets, VenueTargets(AllowedTargets.parse(runtime.settings.venue_allow_private, "VENUE_ALLOW_PRIVATE")))
 
 

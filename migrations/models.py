@@ -13,6 +13,7 @@ from domain.runtime import event_log, idempotency, leases, outbox
 from domain.runtime.database import Base
 from domain.security_alerts import models as security_alerts
 from domain.trading import models as trading
+from domain.trading import paper_fault_models as paper_faults
 from domain.trading import paper_models as paper
 from domain.wallets import models as wallets
 
@@ -28,6 +29,7 @@ MODULES = (
     notifications,
     outbox,
     paper,
+    paper_faults,
     plans,
     price_alerts,
     risk,

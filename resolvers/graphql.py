@@ -24,7 +24,9 @@ from resolvers.graphql_door.socket import GraphQLOverWebSocket
 from resolvers.market import MarketQueries, MarketSubscriptions
 from resolvers.notifications import NotificationMutations, NotificationQueries, NotificationSubscriptions
 from resolvers.orders import OrderMutations, OrderQueries, OrderSubscriptions
+from resolvers.paper_faults import PaperFaultMutations, PaperFaultQueries
 from resolvers.plans import PlanMutations, PlanQueries
+from resolvers.portfolio import PortfolioMutations, PortfolioQueries
 from resolvers.positions import PositionMutations, PositionQueries, PositionSubscriptions
 from resolvers.price_alerts import PriceAlertMutations, PriceAlertQueries
 from resolvers.rate_limits import RateLimitQueries
@@ -42,9 +44,11 @@ QUERIES = (
     ExecutionQueries,
     OrderQueries,
     PositionQueries,
+    PortfolioQueries,
     WalletQueries,
     WalletDefinitionQueries,
     CredentialQueries,
+    PaperFaultQueries,
     RiskQueries,
     PlanQueries,
     SecurityAlertQueries,
@@ -67,6 +71,8 @@ MUTATIONS = (
     WalletMutations,
     WalletDefinitionMutations,
     CredentialMutations,
+    PortfolioMutations,
+    PaperFaultMutations,
     RiskMutations,
     PlanMutations,
     NotificationMutations,

@@ -6,7 +6,7 @@ import strawberry
 
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading import amending, changing, models, placing, previewing, records, relations, requests, service
+from domain.trading import amending, changing, grouping, models, placing, previewing, records, relations, requests, service
 from domain.trading.events import ORDER_UPDATED, order_updated
 from resolvers.flows import KEY
 from resolvers.graphql_door.streams import AFTER, updates
@@ -14,7 +14,7 @@ from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation, subscription
 from schema.inputs import checked
-from schema.orders import Order, OrderChangesInput, OrderInput, OrderPreview, OrdersCancelled, OrderUpdate
+from schema.orders import OcoOrderInput, Order, OrderChangesInput, OrderGroup, OrderInput, OrderPreview, OrdersCancelled, OrderUpdate
 from schema.scalars import Cursor
 
 
@@ -44,6 +44,11 @@ class OrderQueries:
     async def preview_order(self, info: Info, input: OrderInput) -> previewing.OrderPreview:
         return await previewing.preview_order(info.context.operation, checked(requests.OrderRequest, vars(input)))
 
+    @field(OrderGroup | None, "A group with its orders. Raises NOT_FOUND.", service=grouping.order_group)
+    async def order_group(self, info: Info, group_id: strawberry.ID) -> grouping.OrderGroup:
+        async with info.context.reading() as work:
+            return await grouping.order_group(work, group_id)
+
     orders = listing(Order, "The caller's orders, newest first.", relations.page_of_orders)
 
 
@@ -59,6 +64,28 @@ class OrderMutations:
     async def create_order(self, info: Info, input: OrderInput, idempotency_key: str | None = None) -> models.Order:
         request = checked(requests.OrderRequest, vars(input))
         return await placing.place_order(info.context.keyed(idempotency_key), request)
+
+    @mutation(
+        OrderGroup,
+        "Place orders of which the first that is filled cancels the others; filled in part, it makes them so much smaller. A limit order "
+        "rests at the venue, the server holds the others and cancels the one that rests before it sends another. All of them are written "
+        f"or none. {KEY} Raises UNKNOWN_SYMBOL, VALIDATION_ERROR, QUANTITY_TOO_SMALL, ORDER_TYPE_UNSUPPORTED, INVALID_POSITION_STATE, "
+        "STOP_ON_WRONG_SIDE, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED, PLAN_LIMIT_REACHED, NOT_FOUND, MARKET_UNAVAILABLE.",
+        service=grouping.place_oco,
+    )
+    async def create_oco_order(self, info: Info, input: OcoOrderInput, idempotency_key: str | None = None) -> grouping.OrderGroup:
+        legs = [checked(grouping.GroupLeg, vars(leg)) for leg in input.legs]
+        request = checked(grouping.GroupRequest, vars(input) | {"legs": legs})
+        return await grouping.place_oco(info.context.keyed(idempotency_key), request)
+
+    @mutation(
+        OrderGroup,
+        "Cancel what is left of every order of a group; fills stand. One that stays `CANCELLING` is asked for until its venue answers. "
+        "Raises NOT_FOUND, INVALID_ORDER_STATE.",
+        service=grouping.cancel_order_group,
+    )
+    async def cancel_order_group(self, info: Info, group_id: strawberry.ID) -> grouping.OrderGroup:
+        return await grouping.cancel_order_group(info.context.operation, group_id)
 
     @mutation(
         Order,

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import strawberry
 
@@ -11,11 +12,13 @@ from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading import closing, flattening, models, monitoring, relations, service
 from domain.trading.events import POSITION_UPDATED, position_updated
 from domain.trading.monitoring import UNSET, Unset
+from domain.trading.protection import BreakEven, TrailingStop
 from resolvers.graphql_door.streams import AFTER, updates
 from schema.connections import listing
 from schema.context import Info
 from schema.fields import field, mutation, subscription
-from schema.positions import Flattened, Position, PositionClosed, PositionUpdate
+from schema.inputs import checked
+from schema.positions import BreakEvenInput, Flattened, Position, PositionClosed, PositionUpdate, TrailingStopInput
 from schema.scalars import Cursor
 
 
@@ -51,8 +54,8 @@ class PositionMutations:
 
     @mutation(
         Position,
-        "Move the stop and the target of an open position: left out they stay, null takes them away. "
-        "Raises NOT_FOUND, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE.",
+        "Move the stop and the target of an open position, and what moves its stop by itself: left out they stay, null takes them away. "
+        "Raises NOT_FOUND, VALIDATION_ERROR, INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE.",
         service=monitoring.update_position,
     )
     async def update_position(
@@ -61,8 +64,17 @@ class PositionMutations:
         position_id: strawberry.ID,
         stop_loss: strawberry.Maybe[Decimal | None] = None,
         take_profit: strawberry.Maybe[Decimal | None] = None,
+        trailing_stop: strawberry.Maybe[TrailingStopInput | None] = None,
+        break_even: strawberry.Maybe[BreakEvenInput | None] = None,
     ) -> models.Position:
-        return await monitoring.update_position(info.context.operation, position_id, _given(stop_loss), _given(take_profit))
+        return await monitoring.update_position(
+            info.context.operation,
+            position_id,
+            _given(stop_loss),
+            _given(take_profit),
+            _read(TrailingStop, trailing_stop),
+            _read(BreakEven, break_even),
+        )
 
 
 @strawberry.type
@@ -96,6 +108,12 @@ class PositionSubscriptions:
 
 def _changed_at(position: models.Position) -> datetime:
     return position.updated_at or position.created_at
+
+
+def _read[T](kind: type[T], value: strawberry.Some[Any] | None) -> T | Unset | None:
+    if value is None:
+        return UNSET
+    return None if value.value is None else checked(kind, vars(value.value))
 
 
 def _given(value: strawberry.Some[Decimal | None] | None) -> Decimal | Unset | None:

@@ -12,7 +12,7 @@ from domain.risk import models, relations, service, switch
 from domain.risk.events import TRADING_SWITCH_CHANGED
 from domain.runtime.event_log import Interest, StoredEvent
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading import judging
+from domain.trading import halting, judging
 from resolvers.graphql_door.streams import AFTER, updates
 from schema.connections import listing
 from schema.context import Info
@@ -100,23 +100,26 @@ class RiskMutations:
     @mutation(
         TradingSwitch,
         "Move the caller's own trading switch; it holds from the next order on, and where it stands already nothing is changed. "
-        "Raises VALIDATION_ERROR.",
-        service=switch.set_trading_switch,
+        "With `flatten` all live orders are cancelled and all positions closed before. Raises VALIDATION_ERROR.",
+        service=halting.set_trading_switch,
     )
     async def set_trading_switch(self, info: Info, input: TradingSwitchInput) -> switch.Switches:
-        setting = checked(switch.SwitchSetting, asdict(input))
-        async with info.context.unit_of_work() as work:
-            return await switch.set_trading_switch(work, setting)
+        return await halting.set_trading_switch(info.context.operation, *_setting(input))
 
     @mutation(
         TradingSwitchStanding,
-        "Move the trading switch over everybody; for each user the stricter of it and their own holds. Raises VALIDATION_ERROR.",
-        service=switch.set_global_switch,
+        "Move the trading switch over everybody; for each user the stricter of it and their own holds. With `flatten`, "
+        "which goes with REDUCING, a job gets everybody out of everything. Raises VALIDATION_ERROR.",
+        service=halting.set_global_switch,
     )
     async def set_global_trading_switch(self, info: Info, input: TradingSwitchInput) -> switch.SwitchStanding:
-        setting = checked(switch.SwitchSetting, asdict(input))
-        async with info.context.unit_of_work() as work:
-            return await switch.set_global_switch(work, setting)
+        return await halting.set_global_switch(info.context.operation, *_setting(input))
+
+
+def _setting(input: TradingSwitchInput) -> tuple[switch.SwitchSetting, bool]:
+    values = asdict(input)
+    flatten = values.pop("flatten")
+    return checked(switch.SwitchSetting, values), flatten
 
 
 @strawberry.type

@@ -31,6 +31,7 @@ class Instrument:
     min_notional: Decimal = strawberry.field(description="Smallest value of an order, in `quote`.")
     aliases: list[str] = strawberry.field(description="Other names by which it is found.")
     allow_negative_price: bool = strawberry.field(description="Whether its price can fall below zero.")
+    max_leverage: int = strawberry.field(description="How many times its margin a position may be worth; 1 where all is paid.")
     allow_short: bool = strawberry.field(description="Whether it can be sold without being held.")
 
 

@@ -52,6 +52,7 @@ graphql_enum(
     OrderStatus,
     description="How far an order has come.",
     values={
+        "HELD": "The server waits for its price; the venue has not heard of it.",
         "PENDING": "Written down, not sent yet.",
         "SUBMITTED": "Sent; only the venue knows more, and is asked until it tells.",
         "OPEN": "The venue has it.",
@@ -78,6 +79,8 @@ graphql_enum(
         "POST_ONLY": "It would have traded at once.",
         "REDUCE_ONLY": "There is no position left that it could reduce.",
         "INSUFFICIENT_FUNDS": "The wallet can no longer pay for it.",
+        "LIQUIDATION": "The wallet was short of margin.",
+        "GROUP": "Another order of its group was filled or took its place.",
     },
 )
 graphql_enum(
@@ -91,6 +94,7 @@ graphql_enum(
         "TAKE_PROFIT": "The target of a position was reached.",
         "MANUAL_CLOSE": "A person closed a position.",
         "EXTERNAL": "Made outside, at the venue itself.",
+        "LIQUIDATION": "The wallet was short of margin.",
     },
 )
 ItsPosition = Annotated["Position", strawberry.lazy("schema.positions")] | None
@@ -161,9 +165,11 @@ class Order:
     confidence: Decimal | None = strawberry.field(description="How sure they were, 0 to 1.")
     flow_id: strawberry.ID | None = strawberry.field(description="The flow it belongs to.")
     execution_id: strawberry.ID | None = strawberry.field(description="The run that placed it.")
+    group_id: strawberry.ID | None = strawberry.field(description="The group of which one order cancels the others.")
     position_id: strawberry.ID | None = strawberry.field(description="The position it opened, changed or closed.")
     created_at: datetime = strawberry.field(description="When it was written down.")
     updated_at: datetime | None = strawberry.field(description="Last change.")
+    triggered_at: datetime | None = strawberry.field(description="When the server saw its price reached; null where the venue watches it.")
     submitted_at: datetime | None = strawberry.field(description="When it was sent.")
     filled_at: datetime | None = strawberry.field(description="When the last of it was traded.")
     closed_at: datetime | None = strawberry.field(description="When its status became final.")
@@ -224,7 +230,9 @@ class OrderInput:
     symbol: str = strawberry.field(description="Any spelling or alias of an instrument.")
     side: Side = strawberry.field(description="Whether it buys or sells.")
     quantity: Decimal = strawberry.field(description="Contracts: a multiple of the instrument's lot, above 0.")
-    order_type: OrderType = strawberry.field(default=OrderType.MARKET, description="Venues say which kinds they take.")
+    order_type: OrderType = strawberry.field(
+        default=OrderType.MARKET, description="A stop that the venue does not take is held by the server."
+    )
     price: Decimal | None = strawberry.field(default=None, description="Limit price; market orders ignore it.")
     stop_price: Decimal | None = strawberry.field(default=None, description="Price at which it is triggered.")
     trail: Decimal | None = strawberry.field(default=None, description="Distance of a trailing stop, above 0.")
@@ -239,6 +247,39 @@ class OrderInput:
     reduce_only: bool = strawberry.field(default=False, description="Let it only make a position smaller.")
     stop_loss: Decimal | None = strawberry.field(default=None, description="Stop for the position that it opens or grows.")
     take_profit: Decimal | None = strawberry.field(default=None, description="Target for the position that it opens or grows.")
+
+
+@strawberry.input(description="One of the orders of a group: it waits for a price.")
+class OcoLegInput:
+    order_type: OrderType = strawberry.field(description="Any but `MARKET`; at most one is a `LIMIT`, which rests at the venue.")
+    price: Decimal | None = strawberry.field(default=None, description="Limit price.")
+    stop_price: Decimal | None = strawberry.field(default=None, description="Price at which it is triggered.")
+    trail: Decimal | None = strawberry.field(default=None, description="Distance of a trailing stop, above 0.")
+    trail_is_percent: bool = strawberry.field(default=False, description="Take `trail` as percent of the price, at most 50.")
+    post_only: bool = strawberry.field(default=False, description="Refuse it if it would trade at once.")
+
+
+@strawberry.input(description="Orders of which the first that is filled cancels the others.")
+class OcoOrderInput:
+    symbol: str = strawberry.field(description="Any spelling or alias of an instrument.")
+    side: Side = strawberry.field(description="Whether they buy or sell.")
+    quantity: Decimal = strawberry.field(description="Contracts that they fill together at most.")
+    legs: list[OcoLegInput] = strawberry.field(description="2 to 4 orders.")
+    time_in_force: TimeInForce = strawberry.field(default=TimeInForce.GTC, description="How long they stay; neither `IOC` nor `FOK`.")
+    expires_at: datetime | None = strawberry.field(default=None, description="When GTD orders end.")
+    client_order_id: str | None = strawberry.field(
+        default=None, description="Names the group. The same id with the same group answers with the first one."
+    )
+    wallet_id: strawberry.ID | None = strawberry.field(default=None, description="Null for the caller's first active wallet.")
+    reduce_only: bool = strawberry.field(default=False, description="Let them only make a position smaller.")
+    stop_loss: Decimal | None = strawberry.field(default=None, description="Stop for the position that they open or grow.")
+    take_profit: Decimal | None = strawberry.field(default=None, description="Target for the position that they open or grow.")
+
+
+@strawberry.type(description="Orders of which the first that is filled cancels the others, and one filled in part makes them smaller.")
+class OrderGroup:
+    id: strawberry.ID = strawberry.field(description="Begins with `group_`.")
+    orders: list[Order] = strawberry.field(description="In the order in which they were given.")
 
 
 @strawberry.input(description="Changes of an order; what is left out or null stays as it is.")
@@ -282,4 +323,7 @@ class OrderPreview:
     available_before: Decimal = strawberry.field(description="What the wallet can spend without it.")
     available_after: Decimal = strawberry.field(description="And with it; below zero where it is refused.")
     currency: str = strawberry.field(description="Quote currency of the instrument.")
+    liquidation_price: Decimal | None = strawberry.field(
+        description="Where the wallet would then be liquidated, other prices standing still; null where there is no such price."
+    )
     verdicts: list[PreviewVerdict] = strawberry.field(description="What every rule says.")

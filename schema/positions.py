@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 
 from domain.flows import relations as flow_relations
-from domain.trading import relations
+from domain.trading import margins, relations
 from domain.trading.models import OrderPurpose, PositionSide, PositionStatus
 from domain.wallets import relations as wallet_relations
 from schema.enums import graphql_enum
@@ -25,8 +25,17 @@ graphql_enum(
 graphql_enum(
     PositionStatus,
     description="Whether a position is held.",
-    values={"OPEN": "It is.", "CLOSED": "It was closed.", "LIQUIDATED": "The venue closed it."},
+    values={"OPEN": "It is.", "CLOSED": "It was closed.", "LIQUIDATED": "It was closed because its wallet was short of margin."},
 )
+
+
+@strawberry.type(description="What carries a position.")
+class PositionMargin:
+    leverage: int = strawberry.field(description="How many times its margin it may be worth, as the wallet is set now.")
+    margin_used: Decimal = strawberry.field(description="Held against it by itself; 0 when it is closed.")
+    liquidation_price: Decimal | None = strawberry.field(
+        description="Where the wallet would be liquidated if all other prices stood still; null where there is no such price."
+    )
 
 
 @strawberry.type(description="What a user holds of a symbol, for one flow or by hand. Profit and loss bear all fees, in `currency`.")
@@ -56,6 +65,11 @@ class Position:
     take_profit: Decimal | None = strawberry.field(description="It is closed when the price reaches this.")
     initial_stop_loss: Decimal | None = strawberry.field(description="The first stop it had.")
     initial_take_profit: Decimal | None = strawberry.field(description="The first target it had.")
+    trail_percent: Decimal | None = strawberry.field(description="The stop follows the price at this distance, in percent.")
+    trail_activation_price: Decimal | None = strawberry.field(description="From which price on; null for the entry's.")
+    trailing_since: datetime | None = strawberry.field(description="Since when it follows; null before.")
+    break_even_percent: Decimal | None = strawberry.field(description="At this profit, in percent, the stop goes to the entry.")
+    break_even_at: datetime | None = strawberry.field(description="When it went there; null before.")
     high_water_mark: Decimal = strawberry.field(description="Highest price seen while it was open.")
     low_water_mark: Decimal = strawberry.field(description="Lowest price seen while it was open.")
     priced_at: datetime = strawberry.field(description="When the price was seen.")
@@ -69,11 +83,23 @@ class Position:
     created_at: datetime = strawberry.field(description="When it was opened.")
     closed_at: datetime | None = strawberry.field(description="When the last of it was closed.")
     updated_at: datetime | None = strawberry.field(description="Last change.")
+    margin = related(PositionMargin | None, margins.margins_of_positions, "id", "What carries it.")
     orders = related(list[Order], relations.orders_of_positions, "id", "The orders that opened, changed and closed it, oldest first.")
     fills = related(list[Fill], relations.fills_of_positions, "id", "The trades that opened, changed and closed it, oldest first.")
     flow = related(Flow | None, flow_relations.flows_by_id, "flow_id", "The flow it belongs to.")
     execution = related(Execution | None, flow_relations.executions_by_id, "execution_id", "The run that opened it.")
     wallet = related(Wallet | None, wallet_relations.wallets_by_id, "wallet_id", "Where it is held.")
+
+
+@strawberry.input(description="A stop that follows the price and only moves in favour of the position.")
+class TrailingStopInput:
+    distance_percent: Decimal = strawberry.field(description="Distance in percent of the price: above 0, at most 50.")
+    activation_price: Decimal | None = strawberry.field(default=None, description="From which price on; null for the entry's.")
+
+
+@strawberry.input(description="A stop that goes to the entry price once there is a profit.")
+class BreakEvenInput:
+    activation_profit_percent: Decimal = strawberry.field(description="Profit in percent, fees included: above 0, at most 1000.")
 
 
 @strawberry.type(description="A position was closed by an opposite order.")

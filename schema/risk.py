@@ -166,3 +166,4 @@ class TradingSwitchUpdate:
 class TradingSwitchInput:
     state: SwitchState = strawberry.field(description="What it is to let through.")
     reason: str | None = strawberry.field(default=None, description="At most 500 characters; refusals tell it.")
+    flatten: bool = strawberry.field(default=False, description="Cancel all live orders and close all positions too.")

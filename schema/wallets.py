@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from domain.trading import margins
 from domain.trading.wallets import trades_of_wallets
 from domain.wallets import relations
 from domain.wallets.models import EntryCause
@@ -91,6 +92,19 @@ class Balance:
     updated_at: datetime = strawberry.field(description="Last change.")
 
 
+@strawberry.type(description="What a wallet can spend of one currency; all that is quoted in it counts together.")
+class Funds:
+    currency: str = strawberry.field(description="For instance `USDT`.")
+    balance: Decimal = strawberry.field(description="What the ledger holds; negative when borrowed.")
+    equity: Decimal = strawberry.field(description="The balance and what the positions are worth.")
+    margin: Decimal = strawberry.field(name="marginUsed", description="Held against the positions, each symbol netted.")
+    maintenance: Decimal = strawberry.field(
+        name="maintenanceMargin", description="Below this equity the orders are cancelled and positions closed."
+    )
+    reserved: Decimal = strawberry.field(description="Set aside for live orders.")
+    available: Decimal = strawberry.field(description="Equity less margin and what is reserved: what new orders can be paid with.")
+
+
 @strawberry.type(description="Where a user's money lies.")
 class Wallet:
     id: strawberry.ID = strawberry.field(description="Begins with `wallet_`.")
@@ -105,10 +119,12 @@ class Wallet:
     balance_last_synced: datetime | None = strawberry.field(description="When its books were compared with the venue last.")
     limits: WalletRiskLimits = strawberry.field(name="riskLimits", description="Its own limits, beside the risk rules.")
     created_at: datetime = strawberry.field(description="When it was opened.")
+    leverage: int = strawberry.field(description="How many times their margin its positions may be worth; 1 is without borrowing.")
     updated_at: datetime | None = strawberry.field(description="Last change by its owner.")
     definition = related(WalletDefinition, relations.wallet_definitions_of, "definition_slug", "What kind of wallet it is.")
     trades = related(WalletTrades, trades_of_wallets, "id", "What was traded with it.")
     balances = related(list[Balance], relations.balances_of_wallets, "id", "What it holds, by asset.")
+    funds = related(list[Funds], margins.funds_by_wallet, "id", "What it can spend, by currency, at the prices last seen.")
 
 
 @strawberry.type(description="One change of one balance; entries are never edited.")

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes the three lock files from pyproject.toml: the server's packages, these and the developers', and uv itself.
+# Writes the lock files from pyproject.toml: the server's packages, these and the developers', the reference that matching and profit
+# are compared with, which goes on top of the developers', and uv itself.
 set -eu
 cd "$(dirname "$0")/.."
 compile() {
@@ -8,4 +9,6 @@ compile() {
 }
 compile pyproject.toml -o requirements.lock
 compile pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+compile --group pyproject.toml:differential -c requirements-dev.lock --emit-build-options --only-binary nautilus-trader \
+  -o requirements-differential.lock
 echo "uv" | compile - -o requirements-uv.lock

@@ -74,7 +74,9 @@ class CcxtVenue:
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        return frozenset(Ability) if self._dialect.amends else frozenset(Ability) - {Ability.AMEND}
+        # Accounts are spot accounts: nothing is borrowed there.
+        able = frozenset(Ability) - {Ability.LEVERAGE}
+        return able if self._dialect.amends else able - {Ability.AMEND}
 
     def supports(self, order_type: OrderType) -> bool:
         return order_type in (OrderType.MARKET, OrderType.LIMIT)

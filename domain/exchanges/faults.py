@@ -10,9 +10,10 @@ A script is a text with one rule a line (or between semicolons); `#` starts a co
     fill   3       late 2                         the third fill is reported after the two that follow it
     outage 2026-03-02T09:00:00Z 2026-03-02T09:05:00Z     from the first moment until before the second, nothing gets through
 
-The calls are `place`, `amend`, `cancel` and `find`; `*` is each of them; fills are counted by themselves. Counting starts at 1; `all`
-means each call. Several rules may meet in one call: latencies add up, the first reason to reject wins, and a rejected call does not
-time out. The same script and seed give the same faults every time. The document form is `{"seed": 7, "script": "…"}`.
+The calls are `place`, `amend`, `cancel` and `find`, which is also a look at all open orders; `*` is each of them; fills are counted by
+themselves. Counting starts at 1; `all` means each call. Several rules may meet in one call: latencies add up, the first reason to reject
+wins, and a rejected call does not time out. The same script and seed give the same faults every time. The document form is
+`{"seed": 7, "script": "…"}`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,6 +76,11 @@ class FaultScript:
     seed: int = 0
     rules: tuple[_Rule, ...] = ()
     outages: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def changes_fills(self) -> bool:
+        """Whether fills may be reported twice or late."""
+        return any(Call.FILL in rule.calls for rule in self.rules)
 
     def fault_of(self, call: Call, number: int, moment: datetime) -> Fault:
         """Return what happens to the `number`-th call of this kind, made at this moment."""
@@ -208,4 +214,4 @@ def _number(text: str, line: str) -> int:
 
 
 def _wrong(what: str) -> DomainError:
-    return DomainError(ErrorCode.VALIDATION_ERROR, f"Fault script: {what}", field="faults")
+    return DomainError(ErrorCode.VALIDATION_ERROR, f"Fault script: {what}", field="script")

@@ -179,11 +179,15 @@ class Estimate:
 
 
 class Ability(StrEnum):
-    """What a venue may be able to do beyond placing and finding orders; `Venue.abilities` says which it can."""
+    """What a venue may be able to do beyond placing and finding orders; `Venue.abilities` says which it can.
+
+    `leverage` is no call: positions there may be worth more than the money behind them, and whoever runs short is liquidated by us.
+    """
 
     AMEND = "amend"
     BALANCES = "balances"
     CANCEL = "cancel"
+    LEVERAGE = "leverage"
     OPEN_ORDERS = "open_orders"
     RULES = "rules"
     TRADES = "trades"
@@ -353,13 +357,18 @@ class Venues:
         self._by_slug = dict(by_slug)
         self._connect = connect
 
-    def of(self, venue_slug: str) -> Venue:
-        """Return the venue of wallets that have this `venue_slug`. Raises VENUE_UNAVAILABLE."""
+    def known(self, venue_slug: str) -> Venue | None:
+        """Return the venue of wallets that have this `venue_slug`, None if this server has no connection to it."""
         venue = self._by_slug.get(venue_slug)
         if venue is None and self._connect is not None:
             venue = self._connect(venue_slug)
             if venue is not None:
                 self._by_slug[venue_slug] = venue
+        return venue
+
+    def of(self, venue_slug: str) -> Venue:
+        """Return the venue of wallets that have this `venue_slug`. Raises VENUE_UNAVAILABLE."""
+        venue = self.known(venue_slug)
         if venue is None:
             raise DomainError(ErrorCode.VENUE_UNAVAILABLE, f"This server has no connection to {venue_slug[:40]}", venue=venue_slug[:40])
         return venue

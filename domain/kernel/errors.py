@@ -123,7 +123,7 @@ class ErrorCode(Enum):
     WALLET_LIMIT_REACHED = "WALLET_LIMIT_REACHED", "The caller has as many wallets or credentials as one may have.", 400, 409
     WALLET_IN_USE = "WALLET_IN_USE", "The wallet has open positions or orders that can still be filled.", 400, 409
     WALLET_NOT_CONNECTED = "WALLET_NOT_CONNECTED", "The wallet has no credentials that may be used; its message says why.", 400, 422
-    NOT_A_PAPER_WALLET = "NOT_A_PAPER_WALLET", "Only play money can be added.", 400, 422
+    NOT_A_PAPER_WALLET = "NOT_A_PAPER_WALLET", "Only a wallet with play money can do that.", 400, 422
     MISSING_AUTH_FIELD = "MISSING_AUTH_FIELD", "A credential that the wallet definition requires is missing.", 400, 422
     CREDENTIALS_IN_USE = "CREDENTIALS_IN_USE", "A wallet trades with these credentials.", 400, 409
     CREDENTIALS_MISMATCH = "CREDENTIALS_MISMATCH", "The credentials are not for such a wallet.", 400, 422

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 from urllib.parse import unquote
 
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import Toward, round_to_step
+from domain.market.sessions import ENERGY_WEEK, Session, day_end
 
 Kind = Literal["crypto", "energy"]
 
@@ -18,7 +20,8 @@ class Instrument:
 
     Prices are in `quote` per `unit`, in steps of `tick`. A quantity counts contracts of `contract_size` units, in steps of `lot`;
     for crypto one contract is one coin. `min_notional` is in `quote`. `annual_volatility` is a fraction (0.6 = 60 % a year);
-    it and `reference_price` shape the simulated market only.
+    it and `reference_price` shape the simulated market only. `max_leverage` is how many times the margin a position may be worth, 1 where
+    all of it must be paid. `session` is when it is traded, None for round the clock.
     """
 
     symbol: str
@@ -38,6 +41,8 @@ class Instrument:
     allow_short: bool
     annual_volatility: Decimal
     reference_price: Decimal
+    max_leverage: int = 10
+    session: Session | None = None
 
     def round_quantity(self, quantity: Decimal, toward: Toward = "down") -> Decimal:
         """Return the quantity in whole lots."""
@@ -69,6 +74,11 @@ def find_instrument(text: str) -> Instrument:
         shown = text[:32] + ("…" if len(text) > 32 else "")
         raise DomainError(ErrorCode.UNKNOWN_SYMBOL, f"Unknown symbol: {shown}", symbol=shown)
     return instrument
+
+
+def session_end(instrument: Instrument, moment: datetime) -> datetime:
+    """Return when a DAY order of this moment ends: with the trading day, at midnight UTC for what is traded round the clock."""
+    return day_end(moment) if instrument.session is None else instrument.session.day_end(moment)
 
 
 def canonical_symbol(text: str | None) -> str | None:
@@ -115,6 +125,7 @@ def _energy(
     lot: str = "1",
     aliases: tuple[str, ...] = (),
     negative: bool = False,
+    max_leverage: int = 10,
 ) -> Instrument:
     return Instrument(
         symbol=symbol,
@@ -134,6 +145,8 @@ def _energy(
         allow_short=True,
         annual_volatility=Decimal(volatility),
         reference_price=Decimal(price),
+        max_leverage=max_leverage,
+        session=ENERGY_WEEK,
     )
 
 
@@ -158,13 +171,15 @@ _CATALOGUE = (
     _energy("HO", "NY Harbor ULSD heating oil", "gallon", "2.45", "0.30", size="42000", tick="0.0001", aliases=("ULSD",)),
     _energy("RB", "RBOB gasoline", "gallon", "2.3", "0.32", size="42000", tick="0.0001", aliases=("RBOB",)),
     _energy("ELECTRICITY", "Electricity", "MWh", "45", "0.50", lot="0.1", aliases=("ELEC", "POWER"), negative=True),
-    _energy("NL_DAY_AHEAD", "Dutch day-ahead power", "MWh", "90", "2.50", quote="EUR", lot="0.1", negative=True),
+    # Bought in an auction that wants the whole price as collateral.
+    _energy("NL_DAY_AHEAD", "Dutch day-ahead power", "MWh", "90", "2.50", quote="EUR", lot="0.1", negative=True, max_leverage=1),
     _energy("EUA", "EU carbon allowance", "tonne_co2", "85", "0.40", quote="EUR", size="1000"),
     _energy("CCA", "California carbon allowance", "tonne_co2", "35", "0.40", size="1000"),
     _energy("RGGI", "RGGI carbon allowance", "short_ton_co2", "20", "0.40", size="1000"),
-    _energy("REC", "Renewable energy certificate", "MWh", "45", "0.25"),
-    _energy("REGO", "Renewable energy guarantee of origin", "MWh", "25", "0.25"),
-    _energy("GO", "Guarantee of origin", "MWh", "25", "0.25", aliases=("GOS",)),
+    # Certificates are things in a register, not contracts on them: they are paid for.
+    _energy("REC", "Renewable energy certificate", "MWh", "45", "0.25", max_leverage=1),
+    _energy("REGO", "Renewable energy guarantee of origin", "MWh", "25", "0.25", max_leverage=1),
+    _energy("GO", "Guarantee of origin", "MWh", "25", "0.25", aliases=("GOS",), max_leverage=1),
     _energy("COAL", "Coal", "tonne", "85", "0.28"),
     _energy("ENERGY_USD", "Energy index", "unit", "52", "0.35"),
     _energy("SOLAR_USD", "Solar power index", "unit", "25", "0.35"),

@@ -19,6 +19,7 @@ class NotificationKind(StrEnum):
     EXECUTION_FAILED = "execution.failed"
     ORDER_FILLED = "order.filled"
     ORDER_REJECTED = "order.rejected"
+    MARGIN_WARNING = "margin.warning"
     POSITION_STOP_HIT = "position.stop_hit"
     POSITION_TARGET_HIT = "position.target_hit"
     POSITION_LIQUIDATED = "position.liquidated"
@@ -49,6 +50,7 @@ DEFAULT_CHANNELS: dict[NotificationKind, frozenset[Channel]] = {
     NotificationKind.EXECUTION_FAILED: _EVERYWHERE,
     NotificationKind.ORDER_FILLED: _NO_MAIL,
     NotificationKind.ORDER_REJECTED: _NO_MAIL,
+    NotificationKind.MARGIN_WARNING: _EVERYWHERE,
     NotificationKind.POSITION_STOP_HIT: _EVERYWHERE,
     NotificationKind.POSITION_TARGET_HIT: _EVERYWHERE,
     NotificationKind.POSITION_LIQUIDATED: _EVERYWHERE,

@@ -77,7 +77,7 @@ def _order(order: Payload) -> Note | None:
 
 def _position(position: Payload) -> Note | None:
     if position["status"] == "liquidated":
-        told = _ENDED["liquidated"]
+        told = _ENDED["liquidation"]
     elif position["status"] == "closed" and position["exit_reason"] in _TOLD_BY_POSITION:
         told = _ENDED[position["exit_reason"]]
     else:
@@ -87,6 +87,19 @@ def _position(position: Payload) -> Note | None:
     closed = f"{done} {quantity(position['exit_quantity'])} at {money(position['exit_price'])}"
     won = f"{gain(position['realized_pnl'])} {position['currency']}"
     return Note(kind, type_, f"{what.format(position['symbol'])}", f"{what.format(position['symbol'])}: {closed}, {won}.")
+
+
+def _margin(margin: Payload) -> Note | None:
+    if margin["level"] != "warning":
+        return None  # what follows is told by the positions themselves
+    stands = f"Equity of {money(margin['equity'])} {margin['currency']}, of which {money(margin['maintenance_margin'])} are required"
+    return Note(
+        NotificationKind.MARGIN_WARNING,
+        NotificationType.WARNING,
+        f"{margin['nickname']} is running short of margin in {margin['currency']}",
+        f"{stands}. Below that, its orders are cancelled and its positions closed. Close something, or add money.",
+        happens_once=False,
+    )
 
 
 def _price_alert(alert: Payload) -> Note:
@@ -171,11 +184,11 @@ def _trading_switch(change: Payload) -> Note | None:
 _SWITCHED = {"ACTIVE": "Trading goes on", "REDUCING": "Trading may only reduce", "HALTED": "Trading is halted"}
 _DONE = {"buy": "Bought", "sell": "Sold"}
 # The exits whose position says more than their order.
-_TOLD_BY_POSITION = ("stop_loss", "take_profit")
+_TOLD_BY_POSITION = ("stop_loss", "take_profit", "liquidation")
 _ENDED = {
     "stop_loss": (NotificationKind.POSITION_STOP_HIT, NotificationType.WARNING, "Stop loss of {} hit"),
     "take_profit": (NotificationKind.POSITION_TARGET_HIT, NotificationType.SUCCESS, "Target of {} reached"),
-    "liquidated": (NotificationKind.POSITION_LIQUIDATED, NotificationType.ERROR, "Position in {} liquidated"),
+    "liquidation": (NotificationKind.POSITION_LIQUIDATED, NotificationType.ERROR, "Position in {} liquidated"),
 }
 
 # What the payloads of events that no noun here emits yet hold: an alert's {symbol, condition, target_price, price, message}, a device's
@@ -184,6 +197,7 @@ RULES: dict[str, Rule] = {
     "execution.updated": _execution,
     "order.updated": _order,
     "position.updated": _position,
+    "margin.updated": _margin,
     "price_alert.triggered": _price_alert,
     "device.offline": _device,
     "security_alert.raised": _security_alert,

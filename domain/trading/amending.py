@@ -24,8 +24,8 @@ from domain.trading.changing import unchangeable
 from domain.trading.exposure import exposure_of, standings_of
 from domain.trading.funds import check_funds, funds_of
 from domain.trading.judging import effect_of, judge
-from domain.trading.machine import RESTING, TERMINAL, OrderTrigger
-from domain.trading.models import Order, OrderStatus
+from domain.trading.machine import RESTING, TERMINAL, UNSENT, OrderTrigger
+from domain.trading.models import Order, OrderStatus, OrderType
 from domain.trading.placing import RiskRefused
 from domain.trading.records import OrderRecord, order_record
 from domain.trading.requests import check_price, check_size, invalid
@@ -90,7 +90,7 @@ async def amend_order(operation: Operation, order_id: str, changes: OrderChanges
 async def _prepare(work: UnitOfWork, order: Order, changes: OrderChanges, market_price: Decimal) -> bool:
     if order.status is OrderStatus.CANCELLING:
         raise DomainError(ErrorCode.INVALID_ORDER_STATE, "Order cannot be amended: it is being cancelled", status=order.status.value)
-    if order.status not in RESTING and order.status is not OrderStatus.PENDING:
+    if order.status not in RESTING | UNSENT:
         return False
     order.amend_quantity = None if changes.quantity is None else trimmed(changes.quantity)
     order.amend_price, order.amend_stop_price = changes.price, changes.stop_price
@@ -98,7 +98,7 @@ async def _prepare(work: UnitOfWork, order: Order, changes: OrderChanges, market
         order.amend_quantity = order.amend_price = order.amend_stop_price = None
         return False
     venue = await _weigh(work, order, market_price)
-    if order.status is OrderStatus.PENDING:
+    if order.status in UNSENT:
         change = adopt(order, NOTHING_TOLD, amended=True)
         assert change is not None
         await change_status(work, order, OrderTrigger.AMEND, change)
@@ -190,6 +190,10 @@ def _check(order: Order, changes: OrderChanges) -> None:
         raise DomainError(ErrorCode.VALIDATION_ERROR, "Give quantity, price or stop_price", field="body")
     if order.status in TERMINAL:
         raise unchangeable(order, "be amended")
+    if changes.quantity is not None and order.group_id is not None:
+        raise invalid("quantity", "is the same for every order of a group and changes only as one of them is filled")
+    if changes.stop_price is not None and (order.triggered_at is not None or order.order_type is OrderType.TRAILING_STOP):
+        raise invalid("stop_price", "has been reached" if order.triggered_at else "of a trailing stop follows the market")
     if changes.quantity is not None and exact(changes.quantity, "quantity") <= 0:
         raise invalid("quantity", "must be greater than 0")
     for name, now in (("price", order.price), ("stop_price", order.stop_price)):

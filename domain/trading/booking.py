@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal, localcontext
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 
 from domain.exchanges.venue import OrderType, Side, TimeInForce, VenueFill, VenueReport, VenueStatus
-from domain.kernel.errors import NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.money import EXACT, MAX_SCALE, percent_of, trimmed
 from domain.market.instruments import Instrument, find_instrument
@@ -14,9 +13,12 @@ from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.amendments import adopt
 from domain.trading.events import order_updated, position_updated
 from domain.trading.machine import ORDER_MACHINE, TERMINAL, OrderTrigger
-from domain.trading.models import CancelReason, Fill, Order, OrderPurpose, OrderStatus, OrderTransition, Position, PositionStatus
+from domain.trading.models import CancelReason, Fill, Order, OrderPurpose, Position, PositionStatus
 from domain.trading.positions import Holding, PositionSide, Trade, after_trade
-from domain.wallets.ledger import Entry, lock_wallet, post
+from domain.trading.sharing import share_fill
+from domain.trading.transitions import change_status as change_status
+from domain.trading.transitions import lock_order as lock_order
+from domain.wallets.ledger import Entry, post
 from domain.wallets.models import EntryCause, Wallet
 
 ZERO = Decimal(0)
@@ -28,10 +30,6 @@ ON_POSITION_CLOSED: list[PositionHook] = []
 
 WAS_THERE = "Held at the venue before; it entered the books when it was sold"
 NO_RATES: Mapping[str, Decimal] = {}
-# Changes whose reason people want to read with the status.
-_TELLING = frozenset(
-    {OrderTrigger.REJECT, OrderTrigger.CANCEL, OrderTrigger.EXPIRE, OrderTrigger.FAIL, OrderTrigger.KEEP_OPEN, OrderTrigger.KEEP_PARTLY}
-)
 _ENDINGS = {
     VenueStatus.CANCELLED: (OrderTrigger.CANCEL, "Cancelled at the venue"),
     VenueStatus.EXPIRED: (OrderTrigger.EXPIRE, "Expired at the venue"),
@@ -78,43 +76,16 @@ async def record_report(
         await change_status(work, order, trigger, reason)
     elif fresh:
         work.emit(order_updated(order))
+    if fresh:
+        with localcontext(EXACT):
+            quantity = sum((fill.quantity for fill in fresh), ZERO)
+        await share_fill(work, order, quantity)
     return order
 
 
 def foreign_fees(report: VenueReport, instrument: Instrument) -> set[str]:
     """Return the currencies of fees that are neither the instrument's quote nor its base."""
     return {fill.fee_currency for fill in report.fills if fill.fee} - {instrument.quote, instrument.base}
-
-
-async def lock_order(work: UnitOfWork, order_id: str) -> tuple[Order, Wallet]:
-    """Return an order as it stands now, with its wallet, which is held until the end of this transaction."""
-    wallet_id = await work.session.scalar(select(Order.wallet_id).where(Order.id == order_id))
-    if wallet_id is None:
-        raise NotFound("Order", order_id)
-    # The wallet first, as everywhere: whoever holds it waits for nobody.
-    wallet = await lock_wallet(work, wallet_id)
-    return await work.session.get_one(Order, order_id, populate_existing=True), wallet
-
-
-async def change_status(work: UnitOfWork, order: Order, trigger: OrderTrigger, reason: str) -> None:
-    """Move an order on, with its history and its event. Call it under the wallet's lock. Raises INVALID_ORDER_STATE."""
-    order.status = ORDER_MACHINE.after(order.status, trigger)
-    order.updated_at = work.now
-    order.status_reason = reason[:255] if trigger in _TELLING else None
-    if order.status is OrderStatus.FILLED:
-        order.filled_at = work.now
-    if order.status in TERMINAL:
-        order.closed_at, order.attempt_until = work.now, None
-        # An exit that ended without closing its position frees it for the next attempt.
-        await work.session.execute(
-            update(Position).where(Position.exit_order_id == order.id, Position.status == PositionStatus.OPEN).values(exit_order_id=None)
-        )
-    seq = await work.session.scalar(select(func.count()).where(OrderTransition.order_id == order.id)) or 0
-    transition = OrderTransition(
-        id=new_id("trans"), order_id=order.id, seq=seq + 1, status=order.status, reason=reason[:255], created_at=work.now
-    )
-    work.session.add(transition)
-    work.emit(order_updated(order))
 
 
 def mark(position: Position, price: Decimal, work: UnitOfWork) -> None:
@@ -286,7 +257,8 @@ async def _keep(work: UnitOfWork, order: Order, position: Position, holding: Hol
         position.take_profit = position.take_profit if order.attached_take_profit is None else order.attached_take_profit
     mark(position, price, work)
     if holding.quantity == 0:
-        position.status, position.closed_at = PositionStatus.CLOSED, work.now
+        is_forced = order.purpose is OrderPurpose.LIQUIDATION
+        position.status, position.closed_at = PositionStatus.LIQUIDATED if is_forced else PositionStatus.CLOSED, work.now
         position.exit_order_id = order.id
         # The opposite order of a flow is its change of mind.
         position.exit_reason = OrderPurpose.REVERSE_SIGNAL if order.purpose is OrderPurpose.ENTRY else order.purpose

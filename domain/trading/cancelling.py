@@ -4,33 +4,11 @@ from domain.exchanges.venue import Refusal, VenueRejected, VenueUnavailable
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
-from domain.trading.booking import change_status, lock_order
-from domain.trading.machine import RESTING, TERMINAL, UNCONFIRMED, OrderTrigger
-from domain.trading.models import CancelReason, Order, OrderStatus
+from domain.trading.machine import TERMINAL, UNCONFIRMED, OrderTrigger
+from domain.trading.models import CancelReason, Order
 from domain.trading.sending import leave_unresolved, record, send, take_turn
-
-REASONS = {
-    CancelReason.USER: "user",
-    CancelReason.SYSTEM: "Cancelled by the server",
-    CancelReason.INSUFFICIENT_FUNDS: "The wallet can no longer pay for it",
-}
-
-
-async def request_cancel(work: UnitOfWork, order: Order, reason: CancelReason, why: str | None = None) -> bool:
-    """Mark an order as being cancelled, under its wallet's lock; one that the venue has not heard of is cancelled at once.
-
-    Returns whether the venue is to be asked; `withdraw` does that, or the round that settles orders. An order whose fate is not known
-    yet is left alone.
-    """
-    text = why or REASONS[reason]
-    if order.status is OrderStatus.PENDING:
-        order.cancel_reason = reason
-        await change_status(work, order, OrderTrigger.CANCEL, text)
-        return False
-    if order.status in RESTING:
-        order.cancel_reason = reason
-        await change_status(work, order, OrderTrigger.REQUEST_CANCEL, text)
-    return order.status is OrderStatus.CANCELLING
+from domain.trading.transitions import change_status, lock_order
+from domain.trading.transitions import request_cancel as request_cancel
 
 
 async def withdraw(operation: Operation, order_id: str, reason: CancelReason, why: str | None = None) -> Order:

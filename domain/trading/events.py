@@ -4,10 +4,13 @@ from decimal import Decimal
 
 from domain.kernel.events import Event
 from domain.kernel.money import plain
-from domain.trading.models import Order, Position
+from domain.trading.models import MarginLevel, Order, Position
+from domain.wallets.models import Wallet
 
 ORDER_UPDATED = "order.updated"
 POSITION_UPDATED = "position.updated"
+MARGIN_UPDATED = "margin.updated"
+MARGIN_RESTORED = "restored"
 
 
 def order_updated(order: Order) -> Event:
@@ -55,6 +58,19 @@ def position_updated(position: Position) -> Event:
         "flow_id": position.flow_id,
     }
     return Event(POSITION_UPDATED, position.user_id, position.id, payload, position.execution_id)
+
+
+def margin_updated(wallet: Wallet, currency: str, level: MarginLevel | None, equity: Decimal, maintenance: Decimal) -> Event:
+    """Tell how a wallet's margin in a currency now stands; the level is `restored` where there is enough of it again."""
+    payload = {
+        "wallet_id": wallet.id,
+        "nickname": wallet.nickname,
+        "currency": currency,
+        "level": MARGIN_RESTORED if level is None else level.value,
+        "equity": plain(equity),
+        "maintenance_margin": plain(maintenance),
+    }
+    return Event(MARGIN_UPDATED, wallet.user_id, wallet.id, payload)
 
 
 def _plain(value: Decimal | None) -> str | None:

@@ -1,7 +1,7 @@
 """What a wallet stands for, measured from our own books: the basis of the funds check and of every risk rule."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from domain.wallets.service import default_wallet
 
 ZERO = Decimal(0)
 MANUAL_BOOK = "manual"
+NO_MARKS: Mapping[str, Decimal] = {}
 
 
 @dataclass(slots=True)
@@ -57,6 +58,10 @@ class Standing:
     def held_in(self, book: str) -> Decimal:
         return self.books.get(book, ZERO)
 
+    def without_group(self, group_id: str | None) -> "Standing":
+        """Return the same without the orders of a group, for one that joins them instead of coming on top."""
+        return replace(self, orders=[order for order in self.orders if group_id is None or order.group_id != group_id])
+
     def orders_of(self, book: str, side: Side) -> list[Order]:
         return [order for order in self.orders if order.book == book and order.side is side]
 
@@ -67,33 +72,45 @@ class Standing:
         takes it, and the venue, or the server, makes the others smaller.
         """
         held = self.held_in(book) * -side.sign
-        at_once = (order for order in self.orders_of(book, side) if order.order_type is OrderType.MARKET)
+        at_once = (order for order in self.orders_of(book, side) if order.sent_type is OrderType.MARKET)
         with localcontext(EXACT):
             return max(held - sum((order.remaining_quantity for order in at_once), ZERO), ZERO)
 
 
 async def standings_of(work: UnitOfWork, wallet: Wallet, mark: Decimal | None = None, symbol: str | None = None) -> dict[str, Standing]:
     """Return what the wallet holds, by symbol; `mark` is the fresh price of `symbol`, others have the one last seen."""
-    # What this session read before it held the wallet's lock may be old.
-    fresh = {"populate_existing": True}
-    under_way = select(Order).where(Order.wallet_id == wallet.id, Order.status.in_(ACTIVE)).execution_options(**fresh)
-    held = select(Position).where(Position.wallet_id == wallet.id, Position.status == PositionStatus.OPEN).execution_options(**fresh)
-    orders, positions = await work.session.scalars(under_way), await work.session.scalars(held)
-    standings = {} if symbol is None or mark is None else {symbol: Standing(find_instrument(symbol), mark)}
-    with localcontext(EXACT):
-        for position in positions:
-            standing = standings.setdefault(position.symbol, Standing(find_instrument(position.symbol), position.current_price))
-            standing.quantity += position.signed_quantity
-            standing.position_value += position.signed_quantity * standing.mark * position.contract_size
-            standing.books[position.book] = standing.held_in(position.book) + position.signed_quantity
-        for order in orders:
-            standing = standings.setdefault(order.symbol, Standing(find_instrument(order.symbol), order.reference_price))
-            standing.orders.append(order)
+    marks = {} if symbol is None or mark is None else {symbol: mark}
+    standings = (await standings_of_wallets(work, [wallet.id], marks))[wallet.id]
+    for name, price in marks.items():
+        standings.setdefault(name, Standing(find_instrument(name), price))
     if not wallet.is_paper:
         balances = await balances_of(work, wallet.id)
         for standing in standings.values():
             standing.holding = balances.get(standing.instrument.base, ZERO)
     return standings
+
+
+async def standings_of_wallets(
+    work: UnitOfWork, wallet_ids: Collection[str], marks: Mapping[str, Decimal] = NO_MARKS
+) -> dict[str, dict[str, Standing]]:
+    """Return what each wallet holds, by symbol, in two statements; symbols that `marks` does not name have the price last seen."""
+    # What this session read before it held the wallet's lock may be old.
+    fresh = {"populate_existing": True}
+    under_way = select(Order).where(Order.wallet_id.in_(wallet_ids), Order.status.in_(ACTIVE)).execution_options(**fresh)
+    held = select(Position).where(Position.wallet_id.in_(wallet_ids), Position.status == PositionStatus.OPEN).execution_options(**fresh)
+    orders, positions = await work.session.scalars(under_way), await work.session.scalars(held)
+    found: dict[str, dict[str, Standing]] = {wallet_id: {} for wallet_id in wallet_ids}
+    with localcontext(EXACT):
+        for position in positions:
+            standings, price = found[position.wallet_id], marks.get(position.symbol, position.current_price)
+            standing = standings.setdefault(position.symbol, Standing(find_instrument(position.symbol), price))
+            standing.quantity += position.signed_quantity
+            standing.position_value += position.signed_quantity * standing.mark * position.contract_size
+            standing.books[position.book] = standing.held_in(position.book) + position.signed_quantity
+        for order in orders:
+            standings, price = found[order.wallet_id], marks.get(order.symbol, order.reference_price)
+            standings.setdefault(order.symbol, Standing(find_instrument(order.symbol), price)).orders.append(order)
+    return found
 
 
 def exposure_of(standing: Standing, book: str, side: Side, quantity: Decimal) -> tuple[Trade, Exposure]:
@@ -113,19 +130,29 @@ def exposure_of(standing: Standing, book: str, side: Side, quantity: Decimal) ->
     return trade, Exposure(instrument.quote, standing.worth(before), standing.worth(after))
 
 
+def counted_once(orders: Iterable[Order]) -> Iterable[Order]:
+    """Return the orders with one of each group, the one that has most left: together they never fill more than that."""
+    counted: dict[str, Order] = {}
+    for order in orders:
+        name = order.group_id or order.id
+        if name not in counted or counted[name].remaining_quantity < order.remaining_quantity:
+            counted[name] = order
+    return counted.values()
+
+
 def reach_of(held: Decimal, orders: Iterable[Order], side: Side | None = None, quantity: Decimal = ZERO) -> Decimal:
     """Return how large a holding becomes at worst: all orders on one side filled, with this trade among them, and none on the other."""
     ahead = {Side.BUY: ZERO, Side.SELL: ZERO}
     if side is not None:
         ahead[side] = quantity
-    for order in orders:
+    for order in counted_once(orders):
         if not order.reduce_only:
             ahead[order.side] += order.remaining_quantity
     return max(abs(held), abs(held + ahead[Side.BUY]), abs(held - ahead[Side.SELL]))
 
 
 def _closable(held: Decimal, orders: Iterable[Order], side: Side) -> Decimal:
-    spoken_for = sum((order.remaining_quantity for order in orders if order.side is side), ZERO)
+    spoken_for = sum((order.remaining_quantity for order in counted_once(orders) if order.side is side), ZERO)
     return max(held * -side.sign - spoken_for, ZERO)
 
 

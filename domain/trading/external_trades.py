@@ -237,7 +237,7 @@ async def _held(work: UnitOfWork, wallet: Wallet, symbol: str) -> dict[str, Deci
 async def _keep_look(work: UnitOfWork, wallet: Wallet, symbol: str, since: datetime, until: datetime) -> None:
     kept = await work.session.get(Reconciliation, wallet.id, populate_existing=True)
     if kept is None:
-        kept = Reconciliation(wallet_id=wallet.id, looks={}, foreign_orders=[])
+        kept = Reconciliation(wallet_id=wallet.id, looks={})
         work.session.add(kept)
     before = kept.looks.get(symbol)
     began = before["from"] if before else since.isoformat()

@@ -78,7 +78,7 @@ def reduces(standing: Standing, book: str, side: Side, quantity: Decimal) -> boo
 
     What others on the same side may take counts as taken, resting ones too; those that only reduce make room when they rest.
     """
-    rivals = (order for order in standing.orders_of(book, side) if order.order_type is OrderType.MARKET or not order.reduce_only)
+    rivals = (order for order in standing.orders_of(book, side) if order.sent_type is OrderType.MARKET or not order.reduce_only)
     with localcontext(EXACT):
         left = standing.held_in(book) * -side.sign - sum((order.remaining_quantity for order in rivals), ZERO)
     # A price that moves without more quantity takes nothing more than the order itself, which is among the rivals.

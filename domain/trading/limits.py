@@ -22,6 +22,8 @@ async def check_plan(work: UnitOfWork, user_id: str, trade: Trade, exposure: Exp
         limits.check(LimitedResource.POSITION_SIZE, exposure.notional_after)
     if limits.limits(LimitedResource.TRADES_PER_DAY):
         midnight = work.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        today = select(func.count()).where(Order.user_id == user_id, Order.created_at >= midnight, Order.reduce_only.is_(False))
+        # The orders of a group are one trade.
+        trades = func.count(func.distinct(func.coalesce(Order.group_id, Order.id)))
+        today = select(trades).where(Order.user_id == user_id, Order.created_at >= midnight, Order.reduce_only.is_(False))
         today = today.where(Order.purpose != OrderPurpose.EXTERNAL)
         limits.check(LimitedResource.TRADES_PER_DAY, (await work.session.scalar(today) or 0) + 1)

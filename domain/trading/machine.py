@@ -7,8 +7,12 @@ from domain.kernel.state_machine import StateMachine
 
 
 class OrderStatus(StrEnum):
-    """`pending` is written down and not yet sent; `submitted` is sent, and only the venue knows more; `failed` never reached it."""
+    """`held` waits with the server for its price, since its venue does not take its kind or a sibling rests there for both.
 
+    `pending` is written down and not yet sent; `submitted` is sent, and only the venue knows more; `failed` never reached it.
+    """
+
+    HELD = "held"
     PENDING = "pending"
     SUBMITTED = "submitted"
     OPEN = "open"
@@ -24,6 +28,7 @@ class OrderStatus(StrEnum):
 class OrderTrigger(StrEnum):
     """What happens to an order; the value completes the sentence "the order cannot …"."""
 
+    RELEASE = "be released"
     SUBMIT = "be submitted"
     OPEN = "be opened"
     AMEND = "be amended"
@@ -42,6 +47,10 @@ ORDER_MACHINE = StateMachine(
     "Order",
     ErrorCode.INVALID_ORDER_STATE,
     {
+        (OrderStatus.HELD, OrderTrigger.RELEASE): OrderStatus.PENDING,  # its price was reached; committed before the venue hears of it
+        (OrderStatus.HELD, OrderTrigger.AMEND): OrderStatus.HELD,
+        (OrderStatus.HELD, OrderTrigger.CANCEL): OrderStatus.CANCELLED,
+        (OrderStatus.HELD, OrderTrigger.EXPIRE): OrderStatus.EXPIRED,
         (OrderStatus.PENDING, OrderTrigger.SUBMIT): OrderStatus.SUBMITTED,
         (OrderStatus.PENDING, OrderTrigger.AMEND): OrderStatus.PENDING,  # the venue has not heard of it
         (OrderStatus.PENDING, OrderTrigger.CANCEL): OrderStatus.CANCELLED,
@@ -80,8 +89,11 @@ ORDER_MACHINE = StateMachine(
 ACTIVE = frozenset(state for state, _ in ORDER_MACHINE.table)
 TERMINAL = frozenset(OrderStatus) - ACTIVE
 # What the word `open` means in a list of orders.
-LIVE = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
+LIVE = frozenset({OrderStatus.HELD, OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 # At the venue, as far as it is known, and waiting there to be filled.
 RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 # Not yet known to have reached the venue.
 UNCONFIRMED = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})
+# Ours alone: the venue has not heard of it, so it is changed and cancelled without asking.
+UNSENT = frozenset({OrderStatus.HELD, OrderStatus.PENDING})
+AT_THE_VENUE = ACTIVE - UNCONFIRMED - UNSENT

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.exchanges.venue import OrderType as OrderType
@@ -32,6 +32,7 @@ class OrderPurpose(StrEnum):
     TAKE_PROFIT = "take_profit"
     MANUAL_CLOSE = "manual_close"
     EXTERNAL = "external"
+    LIQUIDATION = "liquidation"
 
 
 class CancelReason(StrEnum):
@@ -47,6 +48,8 @@ class CancelReason(StrEnum):
     POST_ONLY = "post_only"
     REDUCE_ONLY = "reduce_only"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    LIQUIDATION = "liquidation"
+    GROUP = "group"
 
 
 class Order(Base):
@@ -55,7 +58,8 @@ class Order(Base):
     `book` names the position it acts on (see Position). `reference_price` is the market price it was checked against. `attempts`
     counts how often it was handed to the venue; until `attempt_until` somebody is at it. `amend_*` are values that the venue has been
     asked to take and has not confirmed. `cancel_reason` is one word, `status_reason` a sentence. Since `unresolved_at` the venue has
-    not told how the order stands.
+    not told how the order stands. Of the orders with one `group_id` only as much is filled as each of them asks for. `triggered_at` is
+    when the server saw the stop price reached, None where the venue watches it.
     """
 
     __tablename__ = "orders"
@@ -101,6 +105,7 @@ class Order(Base):
     fee_currency: Mapped[str] = mapped_column(String(20))
     flow_id: Mapped[str | None] = mapped_column(String(40), index=True)
     execution_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    group_id: Mapped[str | None] = mapped_column(String(40), index=True)
     position_id: Mapped[str | None] = mapped_column(String(40), index=True)
     attached_stop_loss: Mapped[Decimal | None]
     attached_take_profit: Mapped[Decimal | None]
@@ -110,6 +115,7 @@ class Order(Base):
     attempt_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime | None]
+    triggered_at: Mapped[datetime | None]
     submitted_at: Mapped[datetime | None]
     filled_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
@@ -117,6 +123,23 @@ class Order(Base):
     @property
     def remaining_quantity(self) -> Decimal:
         return self.quantity - self.filled_quantity
+
+    @property
+    def kind(self) -> str:
+        """What rules about triggers call the order's type."""
+        return self.order_type.value
+
+    @property
+    def sequence(self) -> str:
+        """Its place in time among orders that are reached together."""
+        return self.id
+
+    @property
+    def sent_type(self) -> OrderType:
+        """What the venue is given: the order's own kind, or what it turned into when its stop price was reached."""
+        if self.triggered_at is None:
+            return self.order_type
+        return OrderType.MARKET if self.price is None else OrderType.LIMIT
 
     @property
     def is_amending(self) -> bool:
@@ -168,7 +191,9 @@ class Position(Base):
 
     `quantity` is what is open now and never negative; the side carries the sign. P&L is in `currency`, the quote of the
     instrument, fees included. `entry_price` is the average cost of what is open (or was, before it closed), `exit_price` the average
-    over the fills that shrank it; the sums behind them are described at `positions.Holding`.
+    over the fills that shrank it; the sums behind them are described at `positions.Holding`. `trail_percent` and `break_even_percent`
+    move `stop_loss` (see `protection`), since `trailing_since` and once at `break_even_at`. `told_*` is what a price move alone was last
+    told at.
     """
 
     __tablename__ = "positions"
@@ -216,6 +241,13 @@ class Position(Base):
     take_profit: Mapped[Decimal | None]
     initial_stop_loss: Mapped[Decimal | None]
     initial_take_profit: Mapped[Decimal | None]
+    trail_percent: Mapped[Decimal | None]
+    trail_activation_price: Mapped[Decimal | None]
+    trailing_since: Mapped[datetime | None]
+    break_even_percent: Mapped[Decimal | None]
+    break_even_at: Mapped[datetime | None]
+    told_percent: Mapped[Decimal | None]
+    told_at: Mapped[datetime | None]
     current_price: Mapped[Decimal]
     unrealized_pnl: Mapped[Decimal]
     unrealized_pnl_percent: Mapped[Decimal]
@@ -239,3 +271,22 @@ class Position(Base):
     @property
     def realized_pnl_percent(self) -> Decimal:
         return percent_of(self.realized_pnl, abs(self.entry_value))
+
+
+class MarginLevel(StrEnum):
+    """How short of margin a wallet is: below 125 % of what its positions require, or below the requirement itself."""
+
+    WARNING = "warning"
+    LIQUIDATION = "liquidation"
+
+
+class MarginAlarm(Base):
+    """A wallet that is short of margin in a currency, since then; there is no row for one that is not."""
+
+    __tablename__ = "margin_alarms"
+    __table_args__ = (PrimaryKeyConstraint("wallet_id", "currency"),)
+
+    wallet_id: Mapped[str] = mapped_column(ForeignKey("wallets.id"))
+    currency: Mapped[str] = mapped_column(String(20))
+    level: Mapped[MarginLevel]
+    since: Mapped[datetime]

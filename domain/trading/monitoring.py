@@ -14,14 +14,17 @@ from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import exact
 from domain.kernel.permissions import Permission, requires
 from domain.market.candles import Tick
+from domain.market.instruments import find_instrument
 from domain.market.market import Market
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.booking import mark
 from domain.trading.closing import clear_the_way, find_position, write_exit
 from domain.trading.events import position_updated
+from domain.trading.liquidating import watch_funds
 from domain.trading.models import OrderPurpose, Position, PositionStatus
-from domain.trading.positions import exit_reached, risk_level
+from domain.trading.positions import exit_reached, is_worth_telling, risk_level
+from domain.trading.protection import BreakEven, TrailingStop, move_stop
 from domain.trading.requests import check_protection
 from domain.trading.sending import send
 from domain.wallets.ledger import lock_wallet, lock_wallets_of
@@ -51,7 +54,9 @@ class PositionMonitored:
 
 
 async def monitor_positions(operation: Operation) -> list[str]:
-    """Price every open position and fire the stops and targets that are reached; returns the ids of the exit orders.
+    """Price every open position, fire the stops and targets that are reached, and liquidate who is short of margin then.
+
+    Returns the ids of the exit orders.
 
     One price a symbol, asked outside any transaction; one short unit of work a user, and none where nothing has changed.
     Called by the timetable. A symbol without a price is left for the next round.
@@ -71,7 +76,7 @@ async def monitor_positions(operation: Operation) -> list[str]:
         async with operation.unit_of_work() as work:
             exits += await _look_at(work, user_id, [position.id for position in touched], ticks, clear)
     await _send_all(operation, exits)
-    return exits
+    return exits + await watch_funds(operation, ticks)
 
 
 @audited("position.monitor", id="position_id")
@@ -109,15 +114,20 @@ async def update_position(
     position_id: str,
     stop_loss: Decimal | Unset | None = UNSET,
     take_profit: Decimal | Unset | None = UNSET,
+    trailing_stop: TrailingStop | Unset | None = UNSET,
+    break_even: BreakEven | Unset | None = UNSET,
 ) -> Position:
-    """Move, set or (with None) take away the stop and the target of an open position.
+    """Move, set or (with None) take away the stop and the target of an open position, and what moves its stop by itself.
 
-    Raises NotFound, INVALID_POSITION_STATE, VALIDATION_ERROR, NO_MARKET_DATA, MARKET_UNAVAILABLE, and STOP_ON_WRONG_SIDE when the
-    current price has already passed one.
+    A trailing stop that is taken away leaves the stop where it is. Raises NotFound, INVALID_POSITION_STATE, VALIDATION_ERROR,
+    NO_MARKET_DATA, MARKET_UNAVAILABLE, and STOP_ON_WRONG_SIDE when the current price has already passed one.
     """
     for name, value in (("stop_loss", stop_loss), ("take_profit", take_profit)):
         if isinstance(value, Decimal):
             exact(value, name)
+    for extra in (trailing_stop, break_even):
+        if isinstance(extra, TrailingStop | BreakEven):
+            extra.check()
     async with operation.reading() as work:
         position = await find_position(work, position_id)
         _check_updatable(position)
@@ -137,8 +147,16 @@ async def update_position(
             position.initial_stop_loss = position.stop_loss
         if position.initial_take_profit is None:
             position.initial_take_profit = position.take_profit
+        if not isinstance(trailing_stop, Unset):
+            position.trail_percent = None if trailing_stop is None else trailing_stop.distance_percent
+            position.trail_activation_price = None if trailing_stop is None else trailing_stop.activation_price
+            position.trailing_since = None
+        if not isinstance(break_even, Unset):
+            position.break_even_percent = None if break_even is None else break_even.activation_profit_percent
+            position.break_even_at = None
         mark(position, tick.price, work)
-        work.emit(position_updated(position))
+        move_stop(position, find_instrument(position.symbol), work.now)
+        _tell(work, position)
     return position
 
 
@@ -165,20 +183,29 @@ async def _look_at(
     exits = []
     for position in (await work.session.scalars(query.execution_options(populate_existing=True))).all():
         tick = ticks[position.symbol]
-        changed = tick.price != position.current_price
-        if changed:
+        is_news = False
+        if tick.price != position.current_price:
             mark(position, tick.price, work)
+            is_news = is_worth_telling(position.told_percent, position.told_at, position.unrealized_pnl_percent, work.now)
         reached = _reached(position, tick.price)
         if reached is not None and position.id in clear:
             try:
                 exits.append((await write_exit(work, position, reached, tick)).id)
-                changed = True
+                is_news = True
             except DomainError as refusal:
                 # Mostly another order that is about to close it; nothing was written, and the next round looks again.
                 log.warning("monitor.exit_not_written", position_id=position.id, code=refusal.code.value, reason=refusal.message)
-        if changed:
-            work.emit(position_updated(position))
+        if reached is None and position.exit_order_id is None:
+            # Takes effect with the next price: what moves by this one lies behind it.
+            is_news |= move_stop(position, find_instrument(position.symbol), work.now)
+        if is_news:
+            _tell(work, position)
     return exits
+
+
+def _tell(work: UnitOfWork, position: Position) -> None:
+    position.told_percent, position.told_at = position.unrealized_pnl_percent, work.now
+    work.emit(position_updated(position))
 
 
 async def _send_all(operation: Operation, order_ids: list[str]) -> None:

@@ -65,7 +65,7 @@ class PaperVenue:
     name = "paper"
     call_seconds = 2.0
     sync_seconds = 1.0
-    abilities = frozenset({Ability.AMEND, Ability.CANCEL, Ability.OPEN_ORDERS, Ability.RULES})
+    abilities = frozenset({Ability.AMEND, Ability.CANCEL, Ability.LEVERAGE, Ability.OPEN_ORDERS, Ability.RULES})
 
     def __init__(
         self,

@@ -1,19 +1,20 @@
 """From the wish to trade to an order: the intent is checked and written down before any venue hears of it."""
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
 
 from domain.audit.recording import audited, entry_of
+from domain.exchanges.triggers import stop_behind
 from domain.exchanges.venue import Venue, Venues
 from domain.kernel.errors import DomainError, ErrorCode, NotFound
 from domain.kernel.ids import new_id
 from domain.kernel.money import plain, trimmed
 from domain.kernel.permissions import Permission, requires
 from domain.market.candles import Tick
-from domain.market.instruments import Instrument, find_instrument
+from domain.market.instruments import Instrument, find_instrument, session_end
 from domain.market.market import Market
 from domain.risk.rules import Exposure, Trade, Verdict, rejections
 from domain.risk.service import store_verdicts
@@ -23,12 +24,13 @@ from domain.runtime.idempotency import answered, claim, fingerprint_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.events import order_updated
-from domain.trading.exposure import MANUAL_BOOK, Standing, exposure_of, standings_of, wallet_for
+from domain.trading.exposure import MANUAL_BOOK, Standing, counted_once, exposure_of, standings_of, wallet_for
 from domain.trading.funds import Funds, check_funds, funds_of
 from domain.trading.judging import effect_of, judge
 from domain.trading.limits import check_plan
 from domain.trading.models import (
     Order,
+    OrderPurpose,
     OrderStatus,
     OrderTransition,
     OrderType,
@@ -45,6 +47,9 @@ from domain.wallets.ledger import lock_wallets_of
 from domain.wallets.models import Wallet
 
 ZERO = Decimal(0)
+# Kinds that the server can watch where the venue does not take them.
+STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP})
+WRITTEN = {OrderStatus.PENDING: "Order written down", OrderStatus.HELD: "The server waits for its price"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,16 @@ class Draft:
     exposure: Exposure
     effect: Effect
     verdicts: list[Verdict]
+    is_new_trade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Says that an order belongs to a group, and whether it waits with the server while a sibling rests at the venue."""
+
+    group_id: str
+    is_held: bool
+    is_first: bool
 
 
 class RiskRefused(DomainError):
@@ -112,12 +127,19 @@ async def place_order(operation: Operation, request: OrderRequest) -> Order:
 
 @audited("order.create", id="result.id")
 async def write_intent(
-    work: UnitOfWork, request: OrderRequest, tick: Tick, *, user_id: str | None = None, order_id: str | None = None
+    work: UnitOfWork,
+    request: OrderRequest,
+    tick: Tick,
+    *,
+    user_id: str | None = None,
+    order_id: str | None = None,
+    leg: Leg | None = None,
 ) -> Order:
     """Check a trade at this price and write it down as a pending order; `send` does the rest, after the commit.
 
-    `user_id` names the owner where the system acts for one. The same client order id again returns the order it made. Exits
-    (`reduce_only`) may not exceed what is open and pass the funds check, the risk rules and the plan, since they only reduce exposure.
+    A stop that its venue does not take is written as held: the server watches its price. `user_id` names the owner where the system
+    acts for one. The same client order id again returns the order it made. Exits (`reduce_only`) may not exceed what is open and pass
+    the funds check, the risk rules and the plan, since they only reduce exposure. `leg` makes it one of a group.
 
     Raises VALIDATION_ERROR, ORDER_TYPE_UNSUPPORTED, UNKNOWN_SYMBOL, QUANTITY_TOO_SMALL, NotFound (wallet, position),
     INVALID_POSITION_STATE, STOP_ON_WRONG_SIDE, TRADING_HALTED, INSUFFICIENT_FUNDS, RISK_LIMIT_EXCEEDED (as RiskRefused),
@@ -131,9 +153,11 @@ async def write_intent(
     twin = await _twin(work, owner, request.client_order_id)
     if twin is not None:
         work.forgo_record()
-        return _same(twin, request, find_instrument(request.symbol))
-    draft = await draft_order(work, request, tick, owner, order_id, keep=True)
-    await check_switch(work, owner, draft.effect)
+        return same_order(twin, request, find_instrument(request.symbol))
+    draft = await draft_order(work, request, tick, owner, order_id, leg, keep=True)
+    # A liquidation is nobody's wish: a halt, which would let the loss grow, does not stop it.
+    if request.purpose is not OrderPurpose.LIQUIDATION:
+        await check_switch(work, owner, draft.effect)
     await check_draft(work, draft)
     order = draft.order
     if entry.object_type == "order":
@@ -142,7 +166,7 @@ async def write_intent(
     await work.session.flush()
     work.session.add(
         OrderTransition(
-            id=new_id("trans"), order_id=order.id, seq=1, status=OrderStatus.PENDING, reason="Order written down", created_at=work.now
+            id=new_id("trans"), order_id=order.id, seq=1, status=order.status, reason=WRITTEN[order.status], created_at=work.now
         )
     )
     await store_verdicts(work, owner, draft.verdicts, execution_id=request.execution_id, order_id=order.id)
@@ -151,7 +175,14 @@ async def write_intent(
 
 
 async def draft_order(
-    work: UnitOfWork, request: OrderRequest, tick: Tick, owner: str, order_id: str | None = None, *, keep: bool = False
+    work: UnitOfWork,
+    request: OrderRequest,
+    tick: Tick,
+    owner: str,
+    order_id: str | None = None,
+    leg: Leg | None = None,
+    *,
+    keep: bool = False,
 ) -> Draft:
     """Return the order that this request would make, weighed against the wallet and the rules; refuses nothing yet, and stores nothing.
 
@@ -166,7 +197,8 @@ async def draft_order(
     wallet = await _wallet(work, owner, request, position)
     await check_connected(work, wallet)
     venue = work.operation.use(Venues).of(wallet.venue_slug)
-    check_supported(venue, request.order_type)
+    is_held = leg.is_held if leg else request.order_type in STOPS and not venue.supports(request.order_type)
+    check_supported(venue, _becomes(request) if is_held else request.order_type)
     book = position.book if position else request.flow_id or MANUAL_BOOK
     terms = request.terms
     order = Order(
@@ -181,7 +213,7 @@ async def draft_order(
         time_in_force=request.time_in_force,
         quantity=quantity,
         price=terms["price"],
-        stop_price=terms["stop_price"],
+        stop_price=_first_stop(request, instrument, tick) if is_held else terms["stop_price"],
         trail=terms["trail"],
         trail_is_percent=request.trail_is_percent,
         expires_at=_expiry(request, instrument, work.now),
@@ -189,12 +221,13 @@ async def draft_order(
         reference_price=tick.price,
         reduce_only=request.reduce_only,
         purpose=request.purpose,
-        status=OrderStatus.PENDING,
+        status=OrderStatus.HELD if is_held else OrderStatus.PENDING,
         filled_quantity=ZERO,
         total_fees=ZERO,
         fee_currency=instrument.quote,
         flow_id=request.flow_id,
         execution_id=request.execution_id,
+        group_id=leg.group_id if leg else None,
         position_id=position.id if position else None,
         attached_stop_loss=_stop_loss(request, instrument, wallet, tick.price),
         attached_take_profit=request.take_profit,
@@ -211,7 +244,7 @@ async def draft_order(
         check_size(instrument, quantity, price)
     check_protection(request.side.sign, price, order.attached_stop_loss, request.take_profit)
     standings = await standings_of(work, wallet, tick.price, instrument.symbol)
-    standing = standings[instrument.symbol]
+    standing = standings[instrument.symbol].without_group(order.group_id)
     trade, exposure = exposure_of(standing, book, request.side, quantity)
     verdicts: list[Verdict] = []
     if request.reduce_only:
@@ -219,10 +252,11 @@ async def draft_order(
     else:
         _check_short(standing, book, request.side, quantity)
         prices = [price for price in (terms["price"], terms["stop_price"]) if price is not None]
-        verdicts = await judge(work, wallet, standings, book, trade, exposure, prices=prices, keep=keep)
+        verdicts = await judge(work, wallet, standings | {instrument.symbol: standing}, book, trade, exposure, prices=prices, keep=keep)
     funds = await funds_of(work, wallet, standings, instrument.quote, [order])
     effect = effect_of(standing, book, request.side, quantity, reduce_only=request.reduce_only)
-    return Draft(order, instrument, wallet, position, funds, trade, exposure, effect, verdicts)
+    is_new = leg is None or leg.is_first
+    return Draft(order, instrument, wallet, position, funds, trade, exposure, effect, verdicts, is_new_trade=is_new)
 
 
 async def check_draft(work: UnitOfWork, draft: Draft) -> None:
@@ -232,7 +266,8 @@ async def check_draft(work: UnitOfWork, draft: Draft) -> None:
     check_funds(draft.funds, draft.order.id, draft.order.reference_price)
     if rejections(draft.verdicts):
         raise RiskRefused(draft.verdicts)
-    await check_plan(work, draft.order.user_id, draft.trade, draft.exposure)
+    if draft.is_new_trade:
+        await check_plan(work, draft.order.user_id, draft.trade, draft.exposure)
 
 
 def check_supported(venue: Venue, order_type: OrderType) -> None:
@@ -249,6 +284,16 @@ def check_supported(venue: Venue, order_type: OrderType) -> None:
     )
 
 
+def _becomes(request: OrderRequest) -> OrderType:
+    return OrderType.MARKET if request.terms["price"] is None else OrderType.LIMIT
+
+
+def _first_stop(request: OrderRequest, instrument: Instrument, tick: Tick) -> Decimal | None:
+    if request.order_type is not OrderType.TRAILING_STOP or request.trail is None:
+        return request.terms["stop_price"]
+    return stop_behind(instrument, request.side, request.trail, request.trail_is_percent, tick.price)
+
+
 def _stop_loss(request: OrderRequest, instrument: Instrument, wallet: Wallet, market_price: Decimal) -> Decimal | None:
     rate = wallet.limits.stop_loss_default_percent
     if request.stop_loss is not None or request.reduce_only or rate is None:
@@ -261,7 +306,7 @@ def _stop_loss(request: OrderRequest, instrument: Instrument, wallet: Wallet, ma
 
 def _expiry(request: OrderRequest, instrument: Instrument, now: datetime) -> datetime | None:
     if request.time_in_force is TimeInForce.DAY:
-        return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        return session_end(instrument, now)
     if request.expires_at is not None and request.expires_at <= now:
         raise DomainError(ErrorCode.VALIDATION_ERROR, "expires_at must lie in the future", field="expires_at")
     return request.expires_at if request.time_in_force is TimeInForce.GTD else None
@@ -288,7 +333,7 @@ def _check_short(standing: Standing, book: str, side: Side, quantity: Decimal) -
             required=plain(quantity),
             available=plain(left),
         )
-    sold = sum((order.remaining_quantity for order in standing.orders if order.side is Side.SELL), ZERO)
+    sold = sum((order.remaining_quantity for order in counted_once(standing.orders) if order.side is Side.SELL), ZERO)
     if side is Side.SELL and not standing.instrument.allow_short and standing.quantity - sold < quantity:
         raise DomainError(
             ErrorCode.VALIDATION_ERROR,
@@ -307,7 +352,7 @@ async def _written_before(operation: Operation, request: OrderRequest, fingerpri
         if twin is None:
             return None
         work.forgo_record()
-        return _same(twin, request, find_instrument(request.symbol)).id
+        return same_order(twin, request, find_instrument(request.symbol)).id
 
 
 async def _twin(work: UnitOfWork, user_id: str, client_order_id: str | None) -> Order | None:
@@ -317,7 +362,8 @@ async def _twin(work: UnitOfWork, user_id: str, client_order_id: str | None) -> 
     return (await work.session.scalars(query)).one_or_none()
 
 
-def _same(order: Order, request: OrderRequest, instrument: Instrument) -> Order:
+def same_order(order: Order, request: OrderRequest, instrument: Instrument) -> Order:
+    """Return the order that this request made before. Raises IDEMPOTENCY_CONFLICT if it asks for another one."""
     # What was asked for first counts, whatever the order has been amended to since.
     if _digest(request, instrument) != order.request_digest or request.wallet_id not in (None, order.wallet_id):
         raise DomainError(

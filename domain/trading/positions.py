@@ -7,6 +7,7 @@ in and cost.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
@@ -15,6 +16,8 @@ from domain.kernel.money import EXACT, MAX_SCALE
 
 SMALLEST = Decimal(1).scaleb(-MAX_SCALE)
 ZERO = Decimal(0)
+TOLD_STEP = Decimal("0.1")
+TOLD_AFTER = timedelta(seconds=10)
 
 
 class PositionSide(StrEnum):
@@ -109,6 +112,16 @@ def risk_level(unrealized_percent: Decimal) -> str:
         if unrealized_percent < limit:
             return level
     return "low"
+
+
+def is_worth_telling(told_percent: Decimal | None, told_at: datetime | None, percent: Decimal, now: datetime) -> bool:
+    """Return whether a move of the price alone is told to those who watch: each stored event is kept and read for long.
+
+    It is when the profit has moved by 0.1 percentage points since it was told last, or when 10 seconds have passed.
+    """
+    if told_percent is None or told_at is None or now - told_at >= TOLD_AFTER:
+        return True
+    return abs(EXACT.subtract(percent, told_percent)) >= TOLD_STEP
 
 
 def exit_reached(side: PositionSide, price: Decimal, stop_loss: Decimal | None, take_profit: Decimal | None) -> str | None:

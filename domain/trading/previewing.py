@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
-from domain.exchanges.venue import Venues
+from domain.exchanges.venue import Ability, Estimate, Venues
 from domain.kernel.errors import DomainError
 from domain.kernel.money import EXACT, trimmed
 from domain.kernel.permissions import Permission, requires
@@ -13,6 +13,8 @@ from domain.risk.rules import Verdict
 from domain.risk.switch import refusal_of, switches_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.exposure import Standing, standings_of
+from domain.trading.margin import liquidation_price, maintenance_of
 from domain.trading.placing import Draft, check_draft, draft_order
 from domain.trading.requests import OrderRequest, check_client_order_id, check_shape
 from domain.trading.reservations import expected_price
@@ -24,8 +26,9 @@ class OrderPreview:
 
     `expected_price` and `fee` are estimates of the venue for the price at which the market should stand when the order trades;
     `notional` is what the order is worth there. `margin` and `costs` are what it would set aside, `available_before` and
-    `available_after` what the wallet can spend without it and with it; money is in `currency`. `code` and `message` are the refusal that
-    placing it would end with, None if it would be accepted; the venue itself is not asked.
+    `available_after` what the wallet can spend without it and with it; money is in `currency`. `liquidation_price` is where the wallet
+    would be liquidated once all of it is filled, if other prices stood still; None where there is no such price. `code` and `message` are
+    the refusal that placing it would end with, None if it would be accepted; the venue itself is not asked.
     """
 
     accepted: bool
@@ -42,6 +45,7 @@ class OrderPreview:
     available_before: Decimal
     available_after: Decimal
     currency: str
+    liquidation_price: Decimal | None
     verdicts: list[Verdict]
 
 
@@ -60,10 +64,12 @@ async def preview_order(operation: Operation, request: OrderRequest) -> OrderPre
     async with operation.reading() as work:
         draft = await draft_order(work, request, tick, work.caller.id)
         refusal = await _refusal(work, draft)
+        standing = (await standings_of(work, draft.wallet, tick.price, request.symbol))[request.symbol]
     order, instrument = draft.order, draft.instrument
     price = expected_price(order)
     estimate = operation.use(Venues).of(draft.wallet.venue_slug).estimate(instrument.symbol, order.side, order.quantity, price)
     claim = draft.funds.claims[order.id]
+    venue = operation.use(Venues).of(draft.wallet.venue_slug)
     with localcontext(EXACT):
         before = draft.funds.available + claim.money
     return OrderPreview(
@@ -81,8 +87,20 @@ async def preview_order(operation: Operation, request: OrderRequest) -> OrderPre
         available_before=trimmed(before),
         available_after=trimmed(draft.funds.available),
         currency=instrument.quote,
+        liquidation_price=_liquidation_price(draft, standing, estimate) if Ability.LEVERAGE in venue.abilities else None,
         verdicts=draft.verdicts,
     )
+
+
+def _liquidation_price(draft: Draft, standing: Standing, estimate: Estimate) -> Decimal | None:
+    order, instrument, funds = draft.order, draft.instrument, draft.funds
+    traded_at = estimate.price if order.price is None else order.price
+    with localcontext(EXACT):
+        signed = order.side.sign * order.quantity
+        # What it pays beyond the market's price, or less than that, is the equity's loss or gain the moment it is filled.
+        equity = funds.equity - estimate.fee - signed * (traded_at - standing.mark) * instrument.contract_size
+        others = funds.maintenance - maintenance_of(instrument, standing.quantity, standing.mark)
+        return liquidation_price(instrument, standing.quantity + signed, standing.mark, equity, others)
 
 
 async def _refusal(work: UnitOfWork, draft: Draft) -> DomainError | None:

@@ -25,6 +25,7 @@ async def page_of_orders(
     flow_id: str | None = None,
     execution_id: str | None = None,
     position_id: str | None = None,
+    group_id: str | None = None,
 ) -> KeysetPage[Order]:
     """Return a page of the caller's orders, newest first; `is_live` ones can still be filled. Raises UNKNOWN_SYMBOL."""
     query = equal(
@@ -34,6 +35,7 @@ async def page_of_orders(
         (Order.flow_id, flow_id),
         (Order.execution_id, execution_id),
         (Order.position_id, position_id),
+        (Order.group_id, group_id),
     )
     if is_live is not None:
         query = query.where(Order.status.in_(LIVE) if is_live else Order.status.not_in(LIVE))

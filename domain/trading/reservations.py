@@ -9,10 +9,11 @@ from decimal import Decimal, localcontext
 from typing import Protocol
 
 from domain.exchanges.venue import Estimate, OrderType, Side
-from domain.kernel.money import EXACT
+from domain.kernel.money import EXACT, MAX_SCALE
 from domain.market.instruments import Instrument
 
 ZERO = Decimal(0)
+SMALLEST = Decimal(1).scaleb(-MAX_SCALE)
 # Where prices may touch zero or fall below it, a price near zero says little about what a position can lose.
 FLOOR_RATE = Decimal("0.05")
 
@@ -40,6 +41,8 @@ class LiveOrder(Protocol):
     def reference_price(self) -> Decimal: ...
     @property
     def reduce_only(self) -> bool: ...
+    @property
+    def group_id(self) -> str | None: ...
     @property
     def amend_quantity(self) -> Decimal | None: ...
     @property
@@ -71,6 +74,14 @@ def margin_price(instrument: Instrument, price: Decimal) -> Decimal:
     return max(abs(price), floor)
 
 
+def held_against(instrument: Instrument, quantity: Decimal, price: Decimal, rate: Decimal) -> Decimal:
+    """Return this share of what so many contracts are worth at this price, in the quote currency and to 18 places."""
+    with localcontext(EXACT):
+        held = abs(quantity) * margin_price(instrument, price) * instrument.contract_size * rate
+        # A third is no decimal number; what is finer than the database keeps is rounded off.
+        return held.quantize(SMALLEST) if held.as_tuple().exponent < -MAX_SCALE else held  # type: ignore[operator]
+
+
 def claims_of(
     instrument: Instrument, held: Decimal, orders: Iterable[LiveOrder], margin_rate: Decimal, estimate: Estimator
 ) -> dict[str, Claim]:
@@ -78,18 +89,26 @@ def claims_of(
 
     Orders that would take off what is held share it: reduce-only ones first, then the older ones. What an order would open beyond
     that is held against at the price it is expected to trade at; one that turns a position around pays for what is larger than
-    before. A reduce-only order never claims money.
+    before. A reduce-only order never claims money. Of the orders of a group only one can be filled: they share what they take off, and
+    the dearest of them claims for all.
     """
     room = {Side.SELL: max(held, ZERO), Side.BUY: max(-held, ZERO)}
-    claims = {}
+    claims: dict[str, Claim] = {}
     with localcontext(EXACT):
-        for order in sorted(orders, key=lambda order: (not order.reduce_only, order.id)):
-            claims[order.id] = claim = max(
-                (_claim(instrument, order, values, room[order.side], margin_rate, estimate) for values in _variants(order)),
-                key=lambda claim: claim.money,
-            )
-            room[order.side] -= claim.closing
+        for legs in _groups(orders):
+            free = room[legs[0].side]
+            wanted = [(leg.id, _claim(instrument, leg, values, free, margin_rate, estimate)) for leg in legs for values in _variants(leg)]
+            dearest, claim = max(wanted, key=lambda one: one[1].money)
+            claims |= {leg.id: claim if leg.id == dearest else Claim() for leg in legs}
+            room[legs[0].side] -= max(claim.closing for _, claim in wanted)
     return claims
+
+
+def _groups(orders: Iterable[LiveOrder]) -> Iterable[list[LiveOrder]]:
+    groups: dict[str, list[LiveOrder]] = {}
+    for order in sorted(orders, key=lambda order: (not order.reduce_only, order.id)):
+        groups.setdefault(order.group_id or order.id, []).append(order)
+    return groups.values()
 
 
 def expected_price(order: LiveOrder) -> Decimal:
@@ -139,5 +158,5 @@ def _claim(
     worst = estimated.price if price is None else price
     beyond = max((worst - market) * order.side.sign, ZERO)
     size = instrument.contract_size
-    margin = growth * margin_price(instrument, market) * size * margin_rate
+    margin = held_against(instrument, growth, market, margin_rate)
     return Claim(closing, margin, beyond * remaining * size + estimated.fee)

@@ -18,7 +18,7 @@ from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.booking import change_status, foreign_fees, lock_order, record_report
 from domain.trading.machine import TERMINAL, UNCONFIRMED, OrderTrigger
-from domain.trading.models import Order, OrderStatus, Position, PositionStatus
+from domain.trading.models import Order, OrderStatus, OrderType, Position, PositionStatus, TimeInForce
 
 log = structlog.get_logger()
 
@@ -55,7 +55,10 @@ async def send(operation: Operation, order_id: str) -> Order:
     except VenueRejected as refusal:
         report = VenueReport("", VenueStatus.REJECTED, reason=str(refusal))
     except VenueUnavailable as silence:
-        return await leave_unresolved(operation, order, venue, silence)
+        # Most answers that are lost are lost once: whoever waits for this one should not have to ask again.
+        report = await _looked_up(venue, order) if silence.may_have_been_accepted else None
+        if report is None:
+            return await leave_unresolved(operation, order, venue, silence)
     if report is not None:
         return await record(operation, order, report)
     async with operation.unit_of_work() as work:
@@ -100,9 +103,20 @@ async def take_turn(operation: Operation, order_id: str, prepare: Preparation) -
                 order.attempts += 1
                 order.attempt_until = work.now + timedelta(seconds=venue.call_seconds)
                 return Turn(order, venue, is_mine=True)
-        # Somebody else is asking the venue at this moment.
+        waited += await _until_free(operation, order_id, venue.call_seconds - waited)
+
+
+async def _until_free(operation: Operation, order_id: str, patience: float) -> float:
+    # Somebody else is asking the venue at this moment; looking costs no turn to write. Returns the seconds that passed.
+    waited = 0.0
+    while waited < patience:
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
         waited += LOOK_AGAIN_SECONDS
+        async with operation.reading() as work:
+            until = await work.session.scalar(select(Order.attempt_until).where(Order.id == order_id))
+            if until is None or until <= work.now:
+                break
+    return waited
 
 
 async def leave_unresolved(operation: Operation, order: Order, venue: Venue, silence: VenueUnavailable) -> Order:
@@ -132,23 +146,26 @@ async def _place_or_find(operation: Operation, venue: Venue, order: Order) -> Ve
         report = await venue.find(order.wallet_id, order.client_order_id, order.symbol)
         if report is not None:
             return report
-    if order.created_at < operation.clock.now() - TOO_LATE_AFTER:
+    if (order.triggered_at or order.created_at) < operation.clock.now() - TOO_LATE_AFTER:
         return None
+    kind = order.sent_type
+    # What waited with the server has done its waiting: at the market it trades now.
+    waits = order.triggered_at is None or kind is not OrderType.MARKET
     return await venue.place(
         VenueOrder(
             account=order.wallet_id,
             client_order_id=order.client_order_id,
             symbol=order.symbol,
             side=order.side,
-            order_type=order.order_type,
+            order_type=kind,
             quantity=order.quantity,
             price=order.price,
-            stop_price=order.stop_price,
-            time_in_force=order.time_in_force,
+            stop_price=order.stop_price if order.triggered_at is None else None,
+            time_in_force=order.time_in_force if waits else TimeInForce.GTC,
             reduce_only=order.reduce_only,
-            trail=order.trail,
+            trail=order.trail if order.triggered_at is None else None,
             trail_is_percent=order.trail_is_percent,
-            expires_at=order.expires_at,
+            expires_at=order.expires_at if waits else None,
             post_only=order.post_only,
             book=order.book,
             position=await _held(operation, order) if order.reduce_only else None,
@@ -161,6 +178,13 @@ async def _rate(operation: Operation, currency: str, instrument: Instrument) -> 
         return (await operation.use(Market).price(f"{currency}/{instrument.quote}")).price
     except DomainError as refusal:
         log.warning("order.fee_unpriced", currency=currency, quote=instrument.quote, code=refusal.code.value)
+        return None
+
+
+async def _looked_up(venue: Venue, order: Order) -> VenueReport | None:
+    try:
+        return await venue.find(order.wallet_id, order.client_order_id, order.symbol)
+    except VenueUnavailable:
         return None
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from domain.exchanges.venue import Venue, VenueOpenOrder, VenueRejected, Venues, VenueUnavailable
 from domain.kernel.errors import DomainError
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.cancelling import withdraw
-from domain.trading.machine import ACTIVE, TERMINAL, UNCONFIRMED
+from domain.trading.machine import AT_THE_VENUE, UNCONFIRMED
 from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.sending import leave_unresolved, record, send, take_turn
 from domain.wallets.models import Wallet
@@ -62,7 +62,9 @@ async def resume_orders(operation: Operation) -> list[str]:
     """
     async with operation.reading() as work:
         free = or_(Order.attempt_until.is_(None), Order.attempt_until <= work.now)
-        query = select(Order.id).where(Order.status.in_(UNCONFIRMED), Order.created_at <= work.now - UNSETTLED_AFTER, free)
+        query = select(Order.id).where(
+            Order.status.in_(UNCONFIRMED), func.coalesce(Order.triggered_at, Order.created_at) <= work.now - UNSETTLED_AFTER, free
+        )
         order_ids = (await work.session.scalars(query.order_by(Order.updated_at, Order.created_at).limit(BATCH))).all()
     for order_id in order_ids:
         try:
@@ -80,7 +82,7 @@ async def sync_orders(operation: Operation) -> list[str]:
     """
     async with operation.reading() as work:
         query = select(Order, Wallet.venue_slug).join(Wallet, Wallet.id == Order.wallet_id)
-        rows = (await work.session.execute(query.where(Order.status.in_(ACTIVE - UNCONFIRMED)).order_by(Order.id))).all()
+        rows = (await work.session.execute(query.where(Order.status.in_(AT_THE_VENUE)).order_by(Order.id))).all()
     by_wallet: dict[tuple[str, str], list[Order]] = defaultdict(list)
     for order, slug in rows:
         by_wallet[order.wallet_id, slug].append(order)
@@ -126,4 +128,4 @@ def _differs(order: Order, told: VenueOpenOrder | None) -> bool:
 
 
 async def _is_at_the_venue(work: UnitOfWork, order: Order) -> bool:
-    return order.status not in TERMINAL and order.status not in UNCONFIRMED
+    return order.status in AT_THE_VENUE

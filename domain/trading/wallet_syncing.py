@@ -24,7 +24,7 @@ from domain.wallets.connecting import check_connected
 from domain.wallets.events import wallet_updated
 from domain.wallets.ledger import Entry, balances_of, lock_wallet, post
 from domain.wallets.models import Balance, EntryCause, SyncLog, Wallet
-from domain.wallets.rules import ConnectionStatus, SyncKind, SyncStatus
+from domain.wallets.rules import ConnectionStatus, SyncStatus
 from domain.wallets.service import get_wallet
 
 log = structlog.get_logger()
@@ -71,7 +71,6 @@ class _Round:
     wallet_id: str
     triggered_by: str
     began: float
-    kind: SyncKind = SyncKind.BALANCES
     retries: int = 0
     external: list[str] = field(default_factory=list)
 
@@ -113,12 +112,12 @@ async def prune_sync_logs(work: UnitOfWork) -> None:
 
 @audited("wallet.sync_balance", id="wallet_id")
 async def _sync(operation: Operation, wallet_id: str, triggered_by: str) -> BalanceSync:
-    return await compare(operation, wallet_id, triggered_by, SyncKind.BALANCES)
+    return await compare(operation, wallet_id, triggered_by)
 
 
-async def compare(operation: Operation, wallet_id: str, triggered_by: str, kind: SyncKind) -> BalanceSync:
+async def compare(operation: Operation, wallet_id: str, triggered_by: str) -> BalanceSync:
     """Compare a wallet's trades and balances with its venue's, book the difference and log what came of it. Raises NOT_FOUND."""
-    round_ = _Round(operation, wallet_id, triggered_by, time.monotonic(), kind)
+    round_ = _Round(operation, wallet_id, triggered_by, time.monotonic())
     try:
         return await _compare(round_)
     except (VenueRejected, VenueUnavailable) as refusal:
@@ -215,7 +214,6 @@ async def _conclude(
             status=status,
             balance_snapshot={asset: plain(amount) for asset, amount in balances.items()},
             balance_changes=written,
-            kind=round_.kind,
             external_orders=external,
             sync_duration_ms=result.sync_duration_ms,
             error_message=result.error,

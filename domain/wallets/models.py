@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint, String, Text, Un
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.runtime.database import Base
-from domain.wallets.rules import PAPER_VENUE, SANDBOX, ConnectionStatus, Environment, RiskLimits, SyncKind, SyncStatus, WalletType
+from domain.wallets.rules import PAPER_VENUE, SANDBOX, ConnectionStatus, Environment, RiskLimits, SyncStatus, WalletType
 
 LIVE = text("deleted_at IS NULL")
 LIVE_PAPER = text("deleted_at IS NULL AND definition_slug = 'demo'")
@@ -85,6 +85,7 @@ class Wallet(Base):
     """Where a user's money lies. `definition_slug` says which kind it is, `venue_slug` where its orders go.
 
     `risk_limits` holds decimals by the names in `rules.RiskLimits`; a name that is missing is no limit.
+    `leverage` is how many times the margin its positions may be worth, where the instrument allows as much; 1 is without borrowing.
     """
 
     __tablename__ = "wallets"
@@ -107,6 +108,7 @@ class Wallet(Base):
     last_connection_error: Mapped[str | None] = mapped_column(String(500))
     balance_last_synced: Mapped[datetime | None]
     risk_limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    leverage: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
@@ -163,24 +165,19 @@ class LedgerEntry(Base):
 class Reconciliation(Base):
     """How far a real wallet has been compared with its venue.
 
-    `looks` has for each symbol from when on (`from`) and until when (`until`) its trades are in our books. `foreign_orders` rest at the
-    venue and are not ours. Until `not_before` the venue wants to be left alone; `failures` counts its silences in a row.
+    `looks` has for each symbol from when on (`from`) and until when (`until`) its trades are in our books.
     """
 
     __tablename__ = "wallet_reconciliations"
 
     wallet_id: Mapped[str] = mapped_column(ForeignKey("wallets.id"), primary_key=True)
     looks: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    foreign_orders: Mapped[list[Any]] = mapped_column(default=list)
-    reconciled_at: Mapped[datetime | None]
-    not_before: Mapped[datetime | None]
-    failures: Mapped[int] = mapped_column(default=0)
 
 
 class SyncLog(Base):
     """One comparison of a wallet's books with its venue; kept for 30 days. Amounts are texts of exact decimals.
 
-    `external_orders` are ids of the orders that were booked because of trades made outside; the kind says what was compared.
+    `external_orders` are ids of the orders that were booked because of trades made outside.
     """
 
     __tablename__ = "wallet_sync_logs"
@@ -195,7 +192,6 @@ class SyncLog(Base):
     status: Mapped[SyncStatus]
     balance_snapshot: Mapped[dict[str, Any]]
     balance_changes: Mapped[dict[str, Any]]
-    kind: Mapped[SyncKind] = mapped_column(default=SyncKind.BALANCES)
     external_orders: Mapped[list[Any]] = mapped_column(default=list)
     sync_duration_ms: Mapped[int]
     error_message: Mapped[str | None] = mapped_column(String(500))

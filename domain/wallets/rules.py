@@ -58,13 +58,6 @@ class ConnectionStatus(StrEnum):
     TESTING = "testing"
 
 
-class SyncKind(StrEnum):
-    """What was compared with the venue: `balances` and the trades behind them; `reconcile` also what rests there."""
-
-    BALANCES = "balances"
-    RECONCILE = "reconcile"
-
-
 class SyncStatus(StrEnum):
     """`partial` means that something kept our books from being compared in full; the log says what."""
 

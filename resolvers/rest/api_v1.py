@@ -16,24 +16,31 @@ from domain.plans import service as subscriptions
 from domain.risk import relations as risk_relations
 from domain.risk import service as risk
 from domain.risk import switch
-from domain.trading import amending, changing, closing, flattening, judging, monitoring, records, wallet_syncing, wallets
-from domain.trading import service as trading
+from domain.trading import (
+    amending,
+    changing,
+    closing,
+    flattening,
+    grouping,
+    halting,
+    judging,
+    margins,
+    monitoring,
+    records,
+)
 from domain.trading.changing import OrdersCancelled
 from domain.trading.closing import PositionClosed
 from domain.trading.flattening import Flattened
 from domain.trading.models import OrderPurpose, PositionStatus
 from domain.trading.monitoring import PositionMonitored
 from domain.trading.previewing import OrderPreview
-from domain.wallets import connecting, credentials, definitions, opening
-from domain.wallets import relations as wallet_relations
-from domain.wallets.connecting import ConnectionTest
 from resolvers.rest.audit import audit_entries
 from resolvers.rest.endpoint import Call, bind
 from resolvers.rest.events import events_and_wait
 from resolvers.rest.flows import trigger_and_wait
 from resolvers.rest.market import as_spelled
 from resolvers.rest.trading import preview_order
-from resolvers.rest.wallets import create_and_read, update_and_read
+from resolvers.rest.wallet_rows import USER_WALLETS, WALLETS
 from schema.realtime import conversation_view, voting_view
 from schema.rest.accounts import (
     DeletedUserView,
@@ -52,7 +59,6 @@ from schema.rest.accounts import (
 )
 from schema.rest.api_keys import ApiKeyView, CreatedApiKeyView
 from schema.rest.audit import AuditEntryView
-from schema.rest.credentials import CredentialBody, CredentialChangesBody, CredentialTestView, CredentialView
 from schema.rest.dialects import API_V1
 from schema.rest.events import EventPageView
 from schema.rest.flows import DecisionView, ExecutionView, FlowView
@@ -71,6 +77,7 @@ from schema.rest.risk import (
     RuleBody,
     RuleChangesBody,
     RuleView,
+    SwitchBody,
     SwitchChangeView,
     SwitchStandingView,
     TradingSwitchView,
@@ -81,22 +88,13 @@ from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, Role
 from schema.rest.trading import (
     CancelledOrderView,
     MonitoredOrderView,
+    OcoBody,
     OrderBody,
     OrderChangesBody,
+    OrderGroupView,
     OrderView,
     PositionView,
     ProtectionBody,
-)
-from schema.rest.wallets import (
-    AddBalanceBody,
-    AddedBalanceView,
-    BalanceSyncView,
-    DeletedWalletDefinitionView,
-    SyncLogView,
-    UserWalletView,
-    WalletBody,
-    WalletChangesBody,
-    WalletDefinitionView,
 )
 
 AUTH = [
@@ -230,6 +228,9 @@ ORDERS = [
     Call("POST", "/orders", records.place_and_read, OrderView, status=201, body=OrderBody),
     Call("GET", "/orders", records.order_records, list[OrderView]),
     Call("GET", "/orders/preview", preview_order, OrderPreview),
+    Call("POST", "/orders/oco", grouping.place_oco, OrderGroupView, status=201, body=OcoBody),
+    Call("GET", "/orders/groups/{group_id}", grouping.order_group, OrderGroupView),
+    Call("POST", "/orders/groups/{group_id}/cancel", grouping.cancel_order_group, OrderGroupView),
     Call("POST", "/orders/cancel-all", changing.cancel_all_orders, OrdersCancelled),
     Call("GET", "/orders/by-client-id/{client_order_id}", records.order_record_by_client_id, OrderView),
     Call("GET", "/orders/{order_id}", records.order_record, OrderView),
@@ -239,10 +240,10 @@ ORDERS = [
 ]
 
 POSITIONS = [
-    Call("GET", "/positions", trading.list_positions, list[PositionView], types={"status": PositionStatus | None}),
+    Call("GET", "/positions", margins.position_records, list[PositionView], types={"status": PositionStatus | None}),
     Call("POST", "/positions/flatten", flattening.flatten_all, Flattened),
-    Call("GET", "/positions/{position_id}", trading.get_position, PositionView),
-    Call("PATCH", "/positions/{position_id}", monitoring.update_position, PositionView, body=ProtectionBody),
+    Call("GET", "/positions/{position_id}", margins.position_record, PositionView),
+    Call("PATCH", "/positions/{position_id}", margins.update_and_read, PositionView, body=ProtectionBody),
     Call("POST", "/positions/{position_id}/close", closing.close_position, PositionClosed, given={"reason": OrderPurpose.MANUAL_CLOSE}),
     Call("POST", "/positions/{position_id}/monitor", monitoring.monitor_position, PositionMonitored),
 ]
@@ -259,41 +260,10 @@ RISK_RULES = [
 
 TRADING_SWITCH = [
     Call("GET", "/trading-switch", switch.get_trading_switch, TradingSwitchView),
-    Call("PUT", "/trading-switch", switch.set_trading_switch, TradingSwitchView),
+    Call("PUT", "/trading-switch", halting.set_trading_switch, TradingSwitchView, body=SwitchBody),
     Call("GET", "/trading-switch/global", switch.get_global_switch, SwitchStandingView),
-    Call("PUT", "/trading-switch/global", switch.set_global_switch, SwitchStandingView),
+    Call("PUT", "/trading-switch/global", halting.set_global_switch, SwitchStandingView, body=SwitchBody),
     Call("GET", "/trading-switch/changes", switch.list_switch_changes, list[SwitchChangeView]),
-]
-
-WALLETS = [
-    Call("POST", "/wallets/definitions", definitions.create_wallet_definition, WalletDefinitionView, status=201),
-    Call("GET", "/wallets/definitions", definitions.list_wallet_definitions, list[WalletDefinitionView]),
-    Call("GET", "/wallets/definitions/{slug}", definitions.get_wallet_definition, WalletDefinitionView),
-    Call("PATCH", "/wallets/definitions/{slug}", definitions.update_wallet_definition, WalletDefinitionView),
-    Call("DELETE", "/wallets/definitions/{slug}", definitions.delete_wallet_definition, DeletedWalletDefinitionView),
-    Call("POST", "/wallets/credentials", credentials.create_credential, CredentialView, status=201, body=CredentialBody),
-    Call("GET", "/wallets/credentials", credentials.list_credentials, list[CredentialView]),
-    Call("GET", "/wallets/credentials/{credentials_id}", credentials.get_credential, CredentialView),
-    Call("PATCH", "/wallets/credentials/{credentials_id}", credentials.update_credential, CredentialView, body=CredentialChangesBody),
-    Call(
-        "DELETE",
-        "/wallets/credentials/{credentials_id}",
-        credentials.delete_credential,
-        answer={"message": "Credentials deleted successfully", "credentials_id": "{credentials_id}"},
-    ),
-    Call("POST", "/wallets/credentials/{credentials_id}/test", connecting.test_credential, CredentialTestView),
-]
-
-USER_WALLETS = [
-    Call("POST", "/user-wallets", create_and_read, UserWalletView, status=201, body=WalletBody),
-    Call("GET", "/user-wallets", wallets.list_wallet_records, list[UserWalletView]),
-    Call("GET", "/user-wallets/{wallet_id}", wallets.get_wallet_record, UserWalletView),
-    Call("PUT", "/user-wallets/{wallet_id}", update_and_read, UserWalletView, body=WalletChangesBody),
-    Call("DELETE", "/user-wallets/{wallet_id}", opening.delete_wallet, status=204),
-    Call("POST", "/user-wallets/{wallet_id}/test-connection", connecting.test_connection, ConnectionTest),
-    Call("POST", "/user-wallets/{wallet_id}/sync-balance", wallet_syncing.sync_balance, BalanceSyncView),
-    Call("GET", "/user-wallets/{wallet_id}/sync-logs", wallet_relations.list_sync_logs, list[SyncLogView]),
-    Call("POST", "/user-wallets/{wallet_id}/add-balance", opening.add_balance, AddedBalanceView, body=AddBalanceBody),
 ]
 
 CONVERSATIONS = [

@@ -6,7 +6,8 @@ from domain.devices import service as devices
 from domain.plans.allowances import Traffic
 from domain.price_alerts import service as price_alerts
 from domain.security_alerts import service as security_alerts
-from domain.trading import changing, records
+from domain.trading import changing, grouping, records
+from domain.trading.portfolio import PortfolioSummary, portfolio_summary
 from resolvers.rest.accounts import replace_permissions, revoke_sessions
 from resolvers.rest.audit import security_logs
 from resolvers.rest.devices import heartbeat, update_device
@@ -33,7 +34,7 @@ from schema.rest.events import EventPageView
 from schema.rest.price_alerts import PriceAlertBody, PriceAlertCreatedView, PriceAlertSwitchBody, PriceAlertView
 from schema.rest.roles import OwnPermissionsView, PermissionsChangedView
 from schema.rest.security_alerts import SecurityAlertCreatedView, SecurityAlertView
-from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OrderBodyV1, TradeView
+from schema.rest.trading_v1 import AmendBody, CancelledView, Filter, NetPositionView, OcoBodyV1, OrderBodyV1, TradeGroupView, TradeView
 
 AUTH = [
     Call("POST", "/auth/login", accounts.log_in, SessionView, public=True, body=LoginBodyV1, form=True, limits=Traffic.SIGN_IN),
@@ -52,8 +53,12 @@ AUTH = [
 
 TRADING = [
     Call("GET", "/trading/positions", list_net_positions, list[NetPositionView], limits=Traffic.REALTIME),
+    Call("GET", "/trading/portfolio-summary", portfolio_summary, PortfolioSummary, limits=Traffic.REALTIME),
     Call("POST", "/trading/orders", records.place_and_read, TradeView, status=201, body=OrderBodyV1, limits=Traffic.ORDERS),
     Call("GET", "/trading/orders", records.order_records, list[TradeView], types={"status": Filter}, defaults={"limit": 50}),
+    Call("POST", "/trading/orders/oco", grouping.place_oco, TradeGroupView, status=201, body=OcoBodyV1, limits=Traffic.ORDERS),
+    Call("GET", "/trading/orders/groups/{group_id}", grouping.order_group, TradeGroupView),
+    Call("DELETE", "/trading/orders/groups/{group_id}", grouping.cancel_order_group, TradeGroupView, limits=Traffic.CANCELS),
     Call("GET", "/trading/orders/{order_id}", records.order_record, TradeView),
     Call("PUT", "/trading/orders/{order_id}", amend_order, TradeView, body=AmendBody, limits=Traffic.ORDERS),
     Call("DELETE", "/trading/orders/{order_id}", changing.cancel_order, CancelledView, limits=Traffic.CANCELS),

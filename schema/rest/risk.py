@@ -6,8 +6,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from domain.risk.models import RiskRule, RiskVerdict, RuleAction, RuleType, TradingSwitchChange
-from domain.risk.switch import Switches, SwitchStanding
+from domain.risk.models import RiskRule, RiskVerdict, RuleAction, RuleType, SwitchState, TradingSwitchChange
+from domain.risk.switch import Reason, Switches, SwitchSetting, SwitchStanding
 from domain.trading.judging import Validation
 
 Condition = dict[str, Any]
@@ -138,6 +138,18 @@ class SwitchStandingView:
     def of(cls, standing: SwitchStanding) -> Self:
         origin = standing.origin.value if standing.origin else None
         return cls(standing.state.value, standing.reason, origin, standing.rule_id, standing.changed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchBody:
+    """Where a switch is to stand, and why; `flatten` cancels all live orders and closes all positions too."""
+
+    state: SwitchState
+    reason: Reason | None = None
+    flatten: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        return {"setting": SwitchSetting(self.state, self.reason), "flatten": self.flatten}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from pydantic import BeforeValidator, Field
 from domain.exchanges.venue import OrderType, Side, TimeInForce
 from domain.trading.amending import OrderChanges
 from domain.trading.changing import OrderMonitored
+from domain.trading.grouping import GroupLeg, GroupRequest, OrderGroup
+from domain.trading.margins import PositionRecord
 from domain.trading.models import Fill, Position
-from domain.trading.monitoring import UNSET, Unset
+from domain.trading.monitoring import UNSET
 from domain.trading.positions import risk_level
+from domain.trading.protection import BreakEven, TrailingStop
 from domain.trading.records import OrderRecord
 from domain.trading.requests import OrderRequest
 
@@ -138,10 +141,12 @@ class OrderView:
     position_id: str | None
     flow_id: str | None
     execution_id: str | None
+    group_id: str | None
     fills: list[FillView]
     status_history: list[TransitionView]
     created_at: datetime
     updated_at: datetime | None
+    triggered_at: datetime | None
     submitted_at: datetime | None
     closed_at: datetime | None
 
@@ -177,13 +182,84 @@ class OrderView:
             position_id=order.position_id,
             flow_id=order.flow_id,
             execution_id=order.execution_id,
+            group_id=order.group_id,
             fills=[FillView.of(fill) for fill in record.fills],
             status_history=[TransitionView(change.status.value, change.created_at, change.reason) for change in record.transitions],
             created_at=order.created_at,
             updated_at=order.updated_at,
+            triggered_at=order.triggered_at,
             submitted_at=order.submitted_at,
             closed_at=order.closed_at,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcoLegBody:
+    """One of the orders of a group; a `stop_loss` with a `price` becomes a limit order."""
+
+    order_type: Literal["limit", "stop_loss", "take_profit", "trailing_stop"]
+    price: Amount | None = None
+    stop_price: Amount | None = None
+    trail: Amount | None = None
+    trail_is_percent: bool = False
+    post_only: bool = False
+
+    def leg(self) -> GroupLeg:
+        stop = OrderType.STOP if self.price is None else OrderType.STOP_LIMIT
+        return GroupLeg(
+            order_type=stop if self.order_type == "stop_loss" else OrderType(self.order_type),
+            price=self.price,
+            stop_price=self.stop_price,
+            trail=self.trail,
+            trail_is_percent=self.trail_is_percent,
+            post_only=self.post_only,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcoBody:
+    """Orders of which the first that is filled cancels the others; `client_order_id` names the group."""
+
+    symbol: Symbol
+    side: Side
+    quantity: Amount
+    legs: Annotated[list[OcoLegBody], Field(min_length=2, max_length=4)]
+    time_in_force: Annotated[Literal["GTC", "GTD"], AnyCase] = "GTC"
+    expires_at: datetime | None = None
+    user_wallet_id: Annotated[str, Field(max_length=40)] | None = None
+    client_order_id: ClientOrderId | None = None
+    reduce_only: bool = False
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "request": GroupRequest(
+                symbol=self.symbol,
+                side=self.side,
+                quantity=self.quantity,
+                legs=[leg.leg() for leg in self.legs],
+                time_in_force=TimeInForce(self.time_in_force),
+                expires_at=self.expires_at,
+                wallet_id=self.user_wallet_id,
+                client_order_id=self.client_order_id,
+                reduce_only=self.reduce_only,
+                stop_loss=self.stop_loss,
+                take_profit=self.take_profit,
+            )
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OrderGroupView:
+    """A group with its orders, in the order in which they were given."""
+
+    group_id: str
+    orders: list[OrderView]
+
+    @classmethod
+    def of(cls, group: OrderGroup) -> Self:
+        return cls(group.id, [OrderView.of(record) for record in group.records])
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,15 +304,41 @@ class MonitoredOrderView:
         return cls(looked.success, looked.message, order.status.value, order.filled_quantity, order.remaining_quantity)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailingStopBody:
+    """A stop that follows the price at a distance once it reaches `activation_price`, or the entry; not `enabled` takes it away."""
+
+    distance_percent: Annotated[Decimal, Field(gt=0, le=50)] = Decimal(2)
+    activation_price: Decimal | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakEvenBody:
+    """The stop goes to the entry once the profit reaches the percentage; not `enabled` takes that away."""
+
+    activation_profit_percent: Annotated[Decimal, Field(gt=0, le=1000)] = Decimal(1)
+    enabled: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class ProtectionBody:
     """What is left out or null stays as it is."""
 
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    trailing_stop: TrailingStopBody | None = None
+    break_even: BreakEvenBody | None = None
 
-    def arguments(self) -> dict[str, Decimal | Unset]:
+    def arguments(self) -> dict[str, Any]:
+        trail, even = self.trailing_stop, self.break_even
         return {
+            "trailing_stop": UNSET
+            if trail is None
+            else TrailingStop(trail.distance_percent, trail.activation_price)
+            if trail.enabled
+            else None,
+            "break_even": UNSET if even is None else BreakEven(even.activation_profit_percent) if even.enabled else None,
             "stop_loss": UNSET if self.stop_loss is None else self.stop_loss,
             "take_profit": UNSET if self.take_profit is None else self.take_profit,
         }
@@ -264,7 +366,8 @@ class PositionView:
     updated_at: datetime | None
 
     @classmethod
-    def of(cls, position: Position) -> Self:
+    def of(cls, record: PositionRecord) -> Self:
+        position, margin = record.position, record.margin
         held = int(((position.closed_at or position.priced_at) - position.created_at).total_seconds() // 60)
         return cls(
             id=position.id,
@@ -283,7 +386,8 @@ class PositionView:
                 "timestamp": position.created_at,
                 "fees": position.entry_fees,
                 "fee_currency": position.currency,
-                "leverage": 1,
+                "leverage": margin.leverage,
+                "margin_used": margin.margin_used,
                 "ai_reasoning": position.reasoning,
                 "ai_confidence": position.confidence,
             },
@@ -297,6 +401,7 @@ class PositionView:
                 "time_held_minutes": held,
                 "high_water_mark": position.high_water_mark,
                 "low_water_mark": position.low_water_mark,
+                "liquidation_price": margin.liquidation_price,
                 "last_updated": position.priced_at,
             },
             risk_management={
@@ -304,6 +409,8 @@ class PositionView:
                 "take_profit": position.take_profit,
                 "initial_stop_loss": position.initial_stop_loss,
                 "initial_take_profit": position.initial_take_profit,
+                "trailing_stop": _trailing_stop_of(position),
+                "break_even": _break_even_of(position),
             },
             exit=None if position.closed_at is None else _exit_of(position, held),
             created_at=position.created_at,
@@ -311,6 +418,29 @@ class PositionView:
             closed_at=position.closed_at,
             updated_at=position.updated_at,
         )
+
+
+def _trailing_stop_of(position: Position) -> dict[str, Any] | None:
+    if position.trail_percent is None:
+        return None
+    return {
+        "enabled": True,
+        "distance_percent": position.trail_percent,
+        "activation_price": position.trail_activation_price,
+        "activated_at": position.trailing_since,
+        "current_trigger": None if position.trailing_since is None else position.stop_loss,
+    }
+
+
+def _break_even_of(position: Position) -> dict[str, Any] | None:
+    if position.break_even_percent is None:
+        return None
+    return {
+        "enabled": True,
+        "activation_profit_percent": position.break_even_percent,
+        "activated": position.break_even_at is not None,
+        "activated_at": position.break_even_at,
+    }
 
 
 def _exit_of(position: Position, held_minutes: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Orders and net positions in the vocabulary of `/v1`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AliasChoices, Field
 from domain.exchanges.venue import OrderType, Side, TimeInForce
 from domain.kernel.clock import to_wire
 from domain.trading.amending import OrderChanges
+from domain.trading.grouping import GroupLeg, GroupRequest, OrderGroup
 from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.records import MarkedPosition, OrderRecord
 from domain.trading.requests import OrderRequest
@@ -101,6 +102,7 @@ class TradeView:
     flow_id: str | None
     execution_id: str | None
     position_id: str | None
+    group_id: str | None
     created_at: datetime
     updated_at: datetime
     filled_at: datetime | None
@@ -130,6 +132,7 @@ class TradeView:
             flow_id=order.flow_id,
             execution_id=order.execution_id,
             position_id=order.position_id,
+            group_id=order.group_id,
             created_at=order.created_at,
             updated_at=order.updated_at or order.created_at,
             filled_at=order.filled_at,
@@ -140,6 +143,59 @@ def _cancel_word(order: Order) -> str | None:
     if WIRE_STATUS.get(order.status) != "cancelled":
         return None
     return CANCEL_WORDS.get(order.cancel_reason, "system") if order.cancel_reason else "system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcoLegV1:
+    """One of the orders of a group; `type` and `stopPrice` are other names of `order_type` and `stop_price`."""
+
+    order_type: Annotated[
+        Literal["limit", "stop", "stop_limit", "take_profit", "trailing_stop"],
+        Field(validation_alias=AliasChoices("order_type", "type")),
+    ]
+    price: Amount | None = None
+    stop_price: Annotated[Decimal | None, Field(gt=0, validation_alias=AliasChoices("stop_price", "stopPrice"))] = None
+    trail: Amount | None = None
+    trail_is_percent: bool = False
+    post_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcoBodyV1:
+    """Orders of which the first that is filled cancels the others; `client_order_id` names the group."""
+
+    symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]{1,20}$")]
+    side: Side
+    quantity: Amount
+    legs: Annotated[list[OcoLegV1], Field(min_length=2, max_length=4)]
+    time_in_force: Annotated[Literal["GTC", "DAY"], AnyCase] = "GTC"
+    client_order_id: ClientOrderId | None = None
+    reduce_only: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "request": GroupRequest(
+                symbol=self.symbol,
+                side=self.side,
+                quantity=self.quantity,
+                legs=[GroupLeg(**{**asdict(leg), "order_type": OrderType(leg.order_type)}) for leg in self.legs],
+                time_in_force=TimeInForce(self.time_in_force),
+                client_order_id=self.client_order_id,
+                reduce_only=self.reduce_only,
+            )
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TradeGroupView:
+    """A group with its orders, in the order in which they were given."""
+
+    group_id: str
+    orders: list[TradeView]
+
+    @classmethod
+    def of(cls, group: OrderGroup) -> Self:
+        return cls(group.id, [TradeView.of(record) for record in group.records])
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +269,7 @@ class AmendBody:
     flow_id: str | None = None
     execution_id: str | None = None
     position_id: str | None = None
+    group_id: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
     filled_at: datetime | None = None

@@ -16,7 +16,10 @@ from domain.exchanges.orders import Listing
 from domain.exchanges.venue import Ability, OrderType, Side, TimeInForce, Venue, VenueOrder
 from domain.kernel.clock import ManualClock
 from domain.market.market import Market
+from domain.runtime.database import upsert
 from domain.runtime.runtime import Runtime
+from domain.trading.faulty_venue import FaultyVenue
+from domain.trading.paper_fault_models import PaperFaults
 from domain.trading.paper_models import PaperOrder
 from domain.trading.paper_venue import PaperVenue
 from tests.domain.exchanges.wire import binance, kraken
@@ -46,8 +49,12 @@ class Stand(Protocol):
         """Have somebody trade with the order that rests in the moment before the next such call takes effect."""
         ...
 
-    def lose_answer(self, call: str) -> None:
+    async def lose_answer(self, call: str) -> None:
         """Have the next such call take effect, and its answer be lost."""
+        ...
+
+    async def misreport(self, *faults: str) -> None:
+        """Have the fills from now on come as these rules of a fault script say."""
         ...
 
     def go_down(self, is_down: bool = True) -> None: ...
@@ -82,9 +89,9 @@ class ScriptedLiquidity:
 
 
 class PaperStand:
-    """The paper venue on a scripted market. It has no wire."""
+    """The paper venue on a scripted market. It has no wire: what goes wrong there is on script."""
 
-    venue: PaperVenue
+    venue: FaultyVenue
 
     def __init__(self, runtime: Runtime, clock: ManualClock) -> None:
         self._runtime, self._clock = runtime, clock
@@ -105,8 +112,11 @@ class PaperStand:
         # Every call lets the others trade first.
         self.fill(quantity)
 
-    def lose_answer(self, call: str) -> None:
-        pytest.skip("paper: there is no wire on which an answer could be lost")
+    async def lose_answer(self, call: str) -> None:
+        await self._script(f"{call} 1 timeout")
+
+    async def misreport(self, *faults: str) -> None:
+        await self._script(*faults)
 
     def go_down(self, is_down: bool = True) -> None:
         self._source.silent = is_down
@@ -121,7 +131,15 @@ class PaperStand:
     def _open(self) -> None:
         # Time flies, so that no price is remembered.
         market = Market(self._source, wall=lambda: float(next(self._ticks)))
-        self.venue = PaperVenue(market, self._runtime.database, self._clock, self._others)
+        paper = PaperVenue(market, self._runtime.database, self._clock, self._others)
+        self.venue = FaultyVenue(paper, self._runtime.database, self._clock)
+
+    async def _script(self, *rules: str) -> None:
+        now = self._clock.now()
+        values = {"script": ";".join(rules), "seed": 0, "set_at": now, "placed": 0, "amended": 0, "cancelled": 0, "found": 0}
+        async with self._runtime.database.writing() as session:
+            await session.execute(upsert(session, PaperFaults, {"account": ACCOUNT}, values))
+            await session.commit()
 
 
 class CcxtStand:
@@ -153,8 +171,11 @@ class CcxtStand:
     def fill_before(self, call: str, quantity: str) -> None:
         self.server.trouble(call, Trouble.RACED, first=lambda: self.floor.fill(quantity))
 
-    def lose_answer(self, call: str) -> None:
+    async def lose_answer(self, call: str) -> None:
         self.server.trouble(call, Trouble.DROP_AFTER)
+
+    async def misreport(self, *faults: str) -> None:
+        pytest.skip(f"{self.venue.name}: how it reports fills is its own affair")
 
     def go_down(self, is_down: bool = True) -> None:
         self.server.is_down = is_down

@@ -163,8 +163,13 @@ async def test_a_cancellation_whose_answer_is_lost_has_happened(stand: Stand) ->
     needs_limits(stand)
     stand.price("50000")
     await stand.venue.place(limit("a", "49000"))
-    stand.lose_answer("cancel")
-    assert (await stand.venue.cancel(ACCOUNT, "a", BTC)).status is VenueStatus.CANCELLED
+    await stand.lose_answer("cancel")
+    try:
+        report = await stand.venue.cancel(ACCOUNT, "a", BTC)
+    except VenueUnavailable:
+        # Whoever does not ask again by itself leaves that to us.
+        report = await found(stand, "a")
+    assert report.status is VenueStatus.CANCELLED
 
 
 async def test_an_amended_order_keeps_its_id(stand: Stand) -> None:
@@ -193,7 +198,7 @@ async def test_an_amendment_that_loses_the_race_changes_nothing(stand: Stand) ->
 
 async def test_an_order_whose_answer_is_lost_is_found_and_not_placed_again(stand: Stand) -> None:
     stand.price("50000")
-    stand.lose_answer("place")
+    await stand.lose_answer("place")
     with pytest.raises(VenueUnavailable) as silence:
         await stand.venue.place(market("a"))
     assert silence.value.may_have_been_accepted
@@ -201,6 +206,39 @@ async def test_an_order_whose_answer_is_lost_is_found_and_not_placed_again(stand
     assert report.status is VenueStatus.FILLED
     assert await stand.venue.place(market("a")) == report
     assert await stand.placed() == 1
+
+
+async def test_a_fill_that_is_reported_twice_is_one_trade(stand: Stand) -> None:
+    needs_limits(stand)
+    await stand.misreport("fill 1 duplicate")
+    stand.price("50000")
+    await stand.venue.place(limit("a", "49000"))
+    stand.fill("0.04")
+    part = await found(stand, "a")
+    assert (part.status, [fill.quantity for fill in part.fills]) == (VenueStatus.PARTIALLY_FILLED, [Decimal("0.04")] * 2)
+    assert len({fill.trade_id for fill in part.fills}) == 1
+    await stand.restart()
+    assert await found(stand, "a") == part
+
+
+async def test_an_order_stays_open_until_its_last_fill_is_reported(stand: Stand) -> None:
+    needs_limits(stand)
+    await stand.misreport("fill 1 late 1", "fill 3 late 1")
+    stand.price("50000")
+    await stand.venue.place(limit("a", "49000"))
+    reports = []
+    for quantity in ("0.01", "0.02", "0.07"):
+        stand.fill(quantity)
+        reports.append(await found(stand, "a"))
+    assert [[fill.quantity for fill in report.fills] for report in reports] == [
+        [],
+        [Decimal("0.02"), Decimal("0.01")],
+        [Decimal("0.02"), Decimal("0.01")],
+    ]
+    assert [report.status for report in reports] == [VenueStatus.OPEN, VenueStatus.PARTIALLY_FILLED, VenueStatus.PARTIALLY_FILLED]
+    await stand.venue.place(market("b", "0.03"))
+    whole = await found(stand, "a")
+    assert (whole.status, filled(whole)) == (VenueStatus.FILLED, Decimal("0.1"))
 
 
 async def test_a_restart_finds_what_was_placed(stand: Stand) -> None:
@@ -326,7 +364,7 @@ async def test_a_venue_says_what_it_is_not_able_to_do(stand: Stand) -> None:
         except VenueRejected as refusal:
             if refusal.reason is Refusal.NOT_SUPPORTED:
                 refused.add(ability)
-    assert refused == set(Ability) - stand.venue.abilities
+    assert refused == set(calls) - stand.venue.abilities
 
 
 async def test_an_estimate_is_what_an_order_then_costs(stand: Stand) -> None:

@@ -11,7 +11,7 @@ from domain.notifications.kinds import DEFAULT_CHANNELS, Channel, NotificationKi
 from domain.notifications.rules import RULES, note_of
 from domain.plans.events import SUBSCRIPTION_EXPIRING, SUBSCRIPTION_UPDATED
 from domain.risk.events import TRADING_SWITCH_CHANGED
-from domain.trading.events import ORDER_UPDATED, POSITION_UPDATED
+from domain.trading.events import MARGIN_UPDATED, ORDER_UPDATED, POSITION_UPDATED
 from domain.trading.models import OrderStatus, PositionStatus
 
 RUN = {
@@ -48,6 +48,14 @@ POSITION = {
     "exit_price": "61200",
     "realized_pnl": "-12.4",
     "currency": "USDT",
+}
+MARGIN = {
+    "wallet_id": "wallet_1",
+    "nickname": "Paper wallet",
+    "currency": "USDT",
+    "level": "warning",
+    "equity": "3300",
+    "maintenance_margin": "3247.5",
 }
 ALERT = {"symbol": "TTF", "condition": "above", "target_price": "40", "price": "41.5", "message": "TTF rose above 40.00 EUR."}
 SUBSCRIPTION = {"plan_name": "Pro", "status": "expired", "end_date": "2026-04-01T09:30:00.000Z"}
@@ -120,11 +128,20 @@ TOLD: list[tuple[str, dict[str, Any], str, str, str, str]] = [
     ),
     (
         "position.updated",
-        {**POSITION, "status": "liquidated", "exit_reason": None},
+        {**POSITION, "status": "liquidated", "exit_reason": "liquidation"},
         "position.liquidated",
         "error",
         "Position in BTC/USDT liquidated",
         "Position in BTC/USDT liquidated: sold 0.01 at 61,200.00, -12.40 USDT.",
+    ),
+    (
+        "margin.updated",
+        MARGIN,
+        "margin.warning",
+        "warning",
+        "Paper wallet is running short of margin in USDT",
+        "Equity of 3,300.00 USDT, of which 3,247.50 are required. Below that, its orders are cancelled and its positions closed. "
+        "Close something, or add money.",
     ),
     ("price_alert.triggered", ALERT, "price_alert.triggered", "info", "TTF is at 41.50", "TTF rose above 40.00 EUR."),
     (
@@ -223,6 +240,8 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("execution.updated", {**RUN, "status": "PENDING"}),
     ("order.updated", {**ORDER, "purpose": "stop_loss"}),
     ("order.updated", {**ORDER, "purpose": "take_profit"}),
+    ("order.updated", {**ORDER, "purpose": "liquidation"}),
+    *(("margin.updated", {**MARGIN, "level": level}) for level in ("liquidation", "restored")),
     *(
         ("order.updated", {**ORDER, "status": status.value})
         for status in OrderStatus
@@ -254,8 +273,16 @@ def test_every_kind_but_the_persons_own_comes_from_a_rule() -> None:
 
 
 def test_rules_know_events_by_the_names_that_their_nouns_give_them() -> None:
-    emitted = {EXECUTION_UPDATED, ORDER_UPDATED, POSITION_UPDATED, SUBSCRIPTION_EXPIRING, SUBSCRIPTION_UPDATED, WEBHOOK_DISABLED}
-    emitted |= {TRADING_SWITCH_CHANGED}
+    emitted = {
+        EXECUTION_UPDATED,
+        MARGIN_UPDATED,
+        ORDER_UPDATED,
+        POSITION_UPDATED,
+        SUBSCRIPTION_EXPIRING,
+        SUBSCRIPTION_UPDATED,
+        TRADING_SWITCH_CHANGED,
+        WEBHOOK_DISABLED,
+    }
     assert set(RULES) - emitted == {"price_alert.triggered", "device.offline", "security_alert.raised"}
 
 

@@ -22,6 +22,7 @@ from domain.exchanges.venue import (
     VenueReport,
     Venues,
     VenueTrade,
+    VenueUnavailable,
 )
 from domain.kernel.clock import ManualClock
 from domain.kernel.permissions import Caller
@@ -54,14 +55,14 @@ class PricedSource(ScriptedSource):
 
 
 class CrashingVenue:
-    """A venue that takes the order and dies, or is struck dumb, before anybody hears of it."""
+    """A venue that takes the order and dies, or is struck dumb until after the first look, before anybody hears of it."""
 
     name = "paper"
     call_seconds = 2.0
     sync_seconds = 1.0
 
     def __init__(self, venue: Venue, failure: BaseException) -> None:
-        self._venue, self._failure, self.placed = venue, failure, 0
+        self._venue, self._failure, self.placed, self._is_dumb = venue, failure, 0, False
 
     def supports(self, order_type: OrderType) -> bool:
         return self._venue.supports(order_type)
@@ -72,9 +73,13 @@ class CrashingVenue:
     async def place(self, order: VenueOrder) -> VenueReport:
         await self._venue.place(order)
         self.placed += 1
+        self._is_dumb = isinstance(self._failure, VenueUnavailable)
         raise self._failure
 
     async def find(self, account: str, client_order_id: str, symbol: str) -> VenueReport | None:
+        if self._is_dumb:
+            self._is_dumb = False
+            raise self._failure
         return await self._venue.find(account, client_order_id, symbol)
 
     @property

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from domain.kernel.clock import ManualClock
-from domain.trading.models import Fill, OrderStatus, Position
+from domain.trading.models import Fill, Order, OrderStatus, Position
 from domain.trading.placing import place_order
 from domain.trading.syncing import resume_orders
 from tests.domain.exchanges.conformance import CcxtStand, binance_stand, kraken_stand
@@ -43,13 +43,25 @@ async def test_an_order_fills_on_the_exchange_and_is_booked(desk: Desk, stand: C
 async def test_an_order_whose_answer_was_lost_is_booked_once(desk: Desk, stand: CcxtStand, clock: ManualClock, trouble: Trouble) -> None:
     stand.server.trouble("place", trouble)
     order = await place_order(desk.operation, buy(quantity="0.1"))
-    assert (order.status, await desk.rows(Fill)) == (OrderStatus.SUBMITTED, [])
-    clock.advance(minutes=1)
-    assert await resume_orders(desk.system) == [order.id]
+    if trouble is Trouble.DROP_BEFORE:
+        assert (order.status, await desk.rows(Fill)) == (OrderStatus.SUBMITTED, [])
+        clock.advance(minutes=1)
+        assert await resume_orders(desk.system) == [order.id]
     clock.advance(minutes=1)
     assert await resume_orders(desk.system) == []
+    assert (await desk.row(Order)).status is OrderStatus.FILLED
     assert len(stand.floor.orders) == 1 and len(await desk.rows(Fill)) == 2
     assert (await desk.row(Position)).quantity == Decimal("0.1")
+
+
+async def test_an_order_whose_answer_was_lost_in_an_outage_is_booked_after_it(desk: Desk, stand: CcxtStand, clock: ManualClock) -> None:
+    stand.server.trouble("place", Trouble.DROP_AFTER, first=stand.go_down)
+    order = await place_order(desk.operation, buy(quantity="0.1"))
+    assert (order.status, order.unresolved_at, await desk.rows(Fill)) == (OrderStatus.SUBMITTED, clock.now(), [])
+    stand.go_down(False)
+    clock.advance(minutes=1)
+    assert await resume_orders(desk.system) == [order.id]
+    assert len(stand.floor.orders) == 1 and (await desk.row(Order)).status is OrderStatus.FILLED
 
 
 async def test_an_order_that_the_exchange_refuses_is_rejected(desk: Desk, stand: CcxtStand) -> None:

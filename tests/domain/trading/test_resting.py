@@ -1,13 +1,12 @@
 """Orders that wait at a real exchange's wire: filled in parts, changed, taken back, and what their money does meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from domain.exchanges.venue import Ability, OrderType, Side, TimeInForce
-from domain.kernel.clock import ManualClock
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.trading.amending import OrderChanges, amend_order
 from domain.trading.cancelling import withdraw
@@ -21,25 +20,8 @@ from domain.trading.placing import place_order
 from domain.trading.requests import OrderRequest
 from domain.trading.syncing import sync_orders
 from domain.wallets.models import Wallet
-from tests.domain.exchanges.conformance import CcxtStand, binance_stand, kraken_stand
-from tests.domain.exchanges.wire.guard import stay_on_loopback
+from tests.domain.exchanges.conformance import CcxtStand
 from tests.domain.trading.desk import Desk, buy, sell
-
-
-@pytest.fixture(params=["binance", "kraken"])
-async def stand(
-    request: pytest.FixtureRequest, desk: Desk, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[CcxtStand]:
-    if not desk.runtime.database.is_sqlite:
-        pytest.skip("PostgreSQL: the guard would have to know its address, and nothing here depends on the database")
-    refused = stay_on_loopback(monkeypatch)
-    stand = binance_stand(clock) if request.param == "binance" else kraken_stand(clock)
-    await stand.open()
-    stand.price("50000")
-    desk.connect(stand.venue)
-    yield stand
-    await stand.close()
-    assert refused == []
 
 
 def limit(price: str, quantity: str = "0.1", side: Side = Side.BUY, **more: object) -> OrderRequest:
@@ -310,3 +292,12 @@ async def test_selling_more_than_is_held_reserves_for_what_is_new(desk: Desk, st
 def _only_on_binance(stand: CcxtStand) -> None:
     if stand.venue.name != "binance":
         pytest.skip(f"{stand.venue.name}: its fees are in the quote currency")
+
+
+@pytest.mark.parametrize(("symbol", "ends"), [("CL", "2026-03-06T22:00+00:00"), ("BTC/USDT", "2026-03-07T00:00+00:00")])
+async def test_a_day_order_ends_with_its_instruments_trading_day(desk: Desk, symbol: str, ends: str) -> None:
+    desk.clock.advance(seconds=(datetime(2026, 3, 6, 20, tzinfo=UTC) - desk.clock.now()).total_seconds())
+    desk.price("CL", "75.5")
+    wish = buy(symbol, "1", order_type=OrderType.LIMIT, price=Decimal(50), time_in_force=TimeInForce.DAY)
+    order = await place_order(desk.operation, wish)
+    assert (order.status, order.expires_at) == (OrderStatus.OPEN, datetime.fromisoformat(ends))

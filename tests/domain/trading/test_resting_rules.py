@@ -20,7 +20,6 @@ from domain.trading.requests import OrderRequest
 from tests.domain.exchanges.conformance import CcxtStand
 from tests.domain.trading.desk import Desk, buy
 from tests.domain.trading.test_resting import limit
-from tests.domain.trading.test_resting import stand as stand
 
 HALTED, REDUCING = SwitchState.HALTED, SwitchState.REDUCING
 on_one_exchange = pytest.mark.parametrize("stand", ["binance"], indirect=True)

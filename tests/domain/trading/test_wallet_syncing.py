@@ -100,8 +100,9 @@ async def test_an_order_on_the_exchange_is_booked_by_its_fills_alone(house: Exch
 
 async def test_a_fill_that_nobody_has_heard_of_is_booked_as_a_fill(house: ExchangeHouse) -> None:
     await sync(house)
-    house.server.trouble("place", Trouble.DROP_AFTER)
+    house.server.trouble("place", Trouble.DROP_AFTER, first=lambda: setattr(house.server, "is_down", True))
     assert (await place_order(house.ada, order(house))).status is OrderStatus.SUBMITTED
+    house.server.is_down = False
     assert await house.desk.rows(Fill) == []
     found = await sync(house)
     assert (found.status, found.changes) == (SyncStatus.SUCCESS, {})

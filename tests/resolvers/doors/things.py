@@ -16,7 +16,7 @@ from domain.analysts.models import Conversation
 from domain.audit.models import AuditEntry
 from domain.devices import service as devices
 from domain.devices.models import DeviceType
-from domain.exchanges.venue import Side
+from domain.exchanges.venue import OrderType, Side
 from domain.flows.models import Flow
 from domain.market.market import Market
 from domain.notifications import service as notifications
@@ -29,6 +29,7 @@ from domain.price_alerts.models import AlertCondition
 from domain.risk import service as risk
 from domain.risk.models import RuleType
 from domain.security_alerts import service as security_alerts
+from domain.trading.grouping import GroupLeg, GroupRequest, place_oco
 from domain.trading.models import Order, Position
 from domain.trading.placing import place_order, write_intent
 from domain.trading.requests import OrderRequest
@@ -83,6 +84,15 @@ async def an_order_that_its_venue_has_not_heard_of(owner: Person, _: Things) -> 
     tick = await owner.runtime.use(Market).price(SYMBOL)
     async with owner.operation.unit_of_work() as work:
         return (await write_intent(work, OrderRequest(symbol=SYMBOL, side=Side.BUY, quantity=Decimal("0.01")), tick)).id
+
+
+async def a_group_of_orders(owner: Person, _: Things) -> str:
+    legs = [
+        GroupLeg(order_type=OrderType.TAKE_PROFIT, stop_price=Decimal(90_000_000)),
+        GroupLeg(order_type=OrderType.STOP, stop_price=Decimal(1_000)),
+    ]
+    request = GroupRequest(symbol=SYMBOL, side=Side.SELL, quantity=Decimal("0.01"), legs=legs)
+    return (await place_oco(owner.operation, request)).id
 
 
 async def the_name_of_its_order(owner: Person, things: Things) -> str:
@@ -213,6 +223,7 @@ BUILDERS: dict[str, Builder] = {
     "execution": a_finished_run,
     "conversation": its_conversation,
     "position": an_open_position,
+    "group": a_group_of_orders,
     "order": an_order_that_its_venue_has_not_heard_of,
     "client_order": the_name_of_its_order,
     "rule": a_rule,

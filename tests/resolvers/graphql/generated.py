@@ -27,7 +27,13 @@ from hypothesis import strategies as st
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 MAX_DEPTH = 5
-LITERALS = {"Int": "7", "Boolean": "true", "Float": "1.5"}
+LITERALS = {
+    "Int": "7",
+    "Boolean": "true",
+    "Float": "1.5",
+    "Decimal": '"1.5"',
+    "OrderInput": '{symbol: "BTC/USDT", side: BUY, quantity: "1"}',
+}
 
 
 @dataclass

@@ -77,8 +77,19 @@ BODIES: dict[str, dict[str, Any]] = {
         "symbol": SYMBOL, "side": "buy", "order_type": "market", "quantity": 0.01, "time_in_force": "GTC",
         "user_wallet_id": "<wallet>", "client_order_id": "mine-1",
     },
+    "POST /api/v1/orders/oco": {
+        "symbol": SYMBOL, "side": "sell", "quantity": 0.01, "client_order_id": "pair-1",
+        "legs": [{"order_type": "take_profit", "stop_price": 900_000}, {"order_type": "trailing_stop", "trail": 500}],
+    },
+    "POST /v1/trading/orders/oco": {
+        "symbol": SYMBOL, "side": "sell", "quantity": 0.01, "client_order_id": "pair-1",
+        "legs": [{"order_type": "take_profit", "stop_price": 900_000}, {"order_type": "trailing_stop", "trail": 500}],
+    },
     "PATCH /api/v1/orders/{order_id}": {"quantity": 0.02},
-    "PATCH /api/v1/positions/{position_id}": {"stop_loss": 40_000, "take_profit": 60_000},
+    "PATCH /api/v1/positions/{position_id}": {
+        "stop_loss": 40_000, "take_profit": 60_000,
+        "trailing_stop": {"distance_percent": 3}, "break_even": {"activation_profit_percent": 2},
+    },
     "POST /api/v1/risk-rules": RULE,
     "PATCH /api/v1/risk-rules/{rule_id}": {**RULE, "is_active": False},
     "PUT /api/v1/trading-switch": {"state": "REDUCING", "reason": "Enough for today."},
@@ -90,6 +101,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/user-wallets": {**WALLET, "wallet_slug": "binance", "credentials_id": "<credentials>"},
     "PUT /api/v1/user-wallets/{wallet_id}": {**WALLET, "is_active": False},
     "POST /api/v1/user-wallets/{wallet_id}/add-balance": {"asset": "USDT", "amount": 500, "is_cash": True},
+    "PUT /api/v1/user-wallets/{wallet_id}/faults": {"script": "place 1 timeout; fill 1 duplicate", "seed": 7},
     "POST /api/v1/plans": PLAN,
     "PUT /api/v1/plans/{plan_id}": PLAN,
     "POST /api/v1/user-plans": {"plan_id": "<plan>", "billing_cycle": "yearly", "auto_renew": True, "payment_method": CARD, "trial": False},

@@ -145,7 +145,7 @@ async def test_viewer_may_read_and_not_write(client: httpx.AsyncClient, runtime:
 
 async def test_preferences_are_read_and_changed(client: httpx.AsyncClient, ada: Headers) -> None:
     before = (await client.get("/api/v1/notifications/preferences", headers=ada)).json()["preferences"]
-    assert len(before) == 14
+    assert len(before) == 16
     assert before[0] == {"kind": "execution.completed", "in_app": True, "email": False, "webhook": True}
     body = {"preferences": [{"kind": "execution.completed", "email": True, "in_app": False}]}
     after = await client.put("/api/v1/notifications/preferences", json=body, headers=ada)

@@ -69,6 +69,7 @@ async def test_whole_order_may_be_sent_back_but_nothing_else_in_it_may_differ(ad
         "flow_id": "flow_x",
         "execution_id": "exec_x",
         "position_id": "pos_x",
+        "group_id": "group_x",
         "created_at": "2020-01-01T00:00:00Z",
         "updated_at": "2020-01-01T00:00:00Z",
         "filled_at": "2020-01-01T00:00:00Z",
