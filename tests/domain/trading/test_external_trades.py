@@ -159,9 +159,10 @@ async def test_many_comparisons_at_once_book_once(house: ExchangeHouse) -> None:
 
 
 async def test_an_order_of_ours_whose_answer_was_lost_is_not_taken_for_a_stranger(house: ExchangeHouse) -> None:
-    house.server.trouble("place", Trouble.DROP_AFTER)
+    house.server.trouble("place", Trouble.DROP_AFTER, first=lambda: setattr(house.server, "is_down", True))
     placed = await place_order(house.ada, buy(quantity="0.1", wallet_id=house.wallet.id))
     assert placed.status is OrderStatus.SUBMITTED
+    house.server.is_down = False
     house.server.floor.trade_outside("buy", "0.3")
     await sync(house)
     ours, other = sorted(await house.desk.rows(Order), key=lambda order: order.filled_quantity)
