@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := run
-.PHONY: run test lint install schema graphiql audits test-browser test-kill test-schemathesis differential test-differential bench bench-orders lock clean
+.PHONY: run test lint install schema graphiql audits test-browser test-kill test-schemathesis test-invariants differential test-differential bench bench-orders lock clean
 
 # GraphiQL is built beside: serving does not wait for it.
 run:
@@ -40,6 +40,10 @@ differential: install
 
 test-differential: differential
 	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(PYTHON_IN_VENV) -m pytest -n 2 tests/differential
+
+# Many more random acts, prices and crashes than `make test` has trading go through.
+test-invariants: install
+	GENERATED_EXAMPLES=150 $(PYTHON_IN_VENV) -m pytest tests/domain/trading/test_state_machine.py
 
 bench: install
 	$(PYTHON_IN_VENV) -m benchmarks.trigger_latency
