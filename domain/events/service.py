@@ -18,6 +18,7 @@ NEEDED: Mapping[str, Permission] = {
     "conversation": Permission.EXECUTIONS_READ,
     "device": Permission.DEVICES_READ,
     "execution": Permission.EXECUTIONS_READ,
+    "margin": Permission.WALLETS_READ,
     "notification": Permission.NOTIFICATIONS_READ,
     "order": Permission.ORDERS_READ,
     "position": Permission.POSITIONS_READ,
@@ -25,6 +26,7 @@ NEEDED: Mapping[str, Permission] = {
     "security_alert": Permission.PROFILE_READ,
     "subscription": Permission.USER_PLANS_READ,
     "trading_switch": Permission.RISK_RULES_READ,
+    "wallet": Permission.WALLETS_READ,
     "webhook": Permission.NOTIFICATIONS_READ,
 }
 LATEST = "latest"

@@ -14,9 +14,11 @@ HARMLESS = {
     "audit_head.hash": "the log itself is not recorded",
     "idempotency_keys.key": "plumbing is not recorded",
     "notification_mail_rations.key": "plumbing: which mail was sent about what",
+    "orders.request_digest": "it tells equal requests from others, and opens nothing",
     "password_failures.key": "plumbing is not recorded",
     "votes.tokens_in": "a count",
     "votes.tokens_out": "a count",
+    "wallets.credentials_id": "which credentials, not what they are",
 }
 
 

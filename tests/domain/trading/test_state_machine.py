@@ -43,7 +43,7 @@ from tests.databases import quick_database
 from tests.domain.trading.desk import Desk, assert_books_agree, open_desk
 
 SYMBOL = "BTC/USDT"
-EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "8"))
 
 
 class Killed(BaseException):

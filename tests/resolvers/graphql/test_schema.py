@@ -100,6 +100,7 @@ MADE_UP = {
     ("input", "FlowChangesInput!"): "{}",
     ("input", "OrderInput!"): '{symbol: "BTC/USDT", side: BUY, quantity: 1}',
     ("input", "OrderChangesInput!"): "{}",
+    ("input", "PaperFaultsInput!"): '{script: "place 1 timeout"}',
     ("input", "OcoOrderInput!"): '{symbol: "BTC/USDT", side: BUY, quantity: 1, legs: []}',
     ("clientOrderId", "String!"): '"x"',
     ("input", "RiskRuleInput!"): '{name: "X", ruleType: MAX_POSITION_SIZE, condition: {max_usd: "1"}}',
