@@ -18,7 +18,7 @@ install:
 	scripts/install.sh requirements-dev.lock && $(PYTHON_IN_VENV) -m domain.market.warm_up; code=$$?; wait; exit $$code
 
 test: install lint audits
-	$(PYTHON_IN_VENV) -m pytest -n 2 --dist worksteal
+	$(PYTHON_IN_VENV) -m pytest -n 3 --dist worksteal
 
 # The GraphQL-over-HTTP audits of the npm package graphql-http; pytest runs them where Node is there.
 audits:

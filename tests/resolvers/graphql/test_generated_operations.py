@@ -36,7 +36,7 @@ from tests.resolvers.doors.generated import Theatre
 from tests.resolvers.doors.stage import Scene
 from tests.resolvers.graphql.good_arguments import ASKED_BY_CAROL, RootField, root_fields
 
-EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "1"))
 CODES = {code.value for code in ErrorCode} - {ErrorCode.INTERNAL_ERROR.value}
 
 

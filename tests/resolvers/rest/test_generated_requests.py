@@ -25,7 +25,7 @@ from tests.resolvers.doors.generated import Theatre
 from tests.resolvers.doors.stage import Scene
 from tests.resolvers.rest.good_requests import ROWS, good_request, name_of
 
-EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "1"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
