@@ -72,7 +72,9 @@ from schema.rest.notifications import (
     WebhookWithSecretView,
     new_delivery_view,
 )
+from schema.rest.orders import CancelledOrderView, MonitoredOrderView, OcoBody, OrderBody, OrderChangesBody, OrderGroupView, OrderView
 from schema.rest.plans import PlanView, SubscriptionView
+from schema.rest.positions import PositionView, ProtectionBody
 from schema.rest.risk import (
     RuleBody,
     RuleChangesBody,
@@ -85,17 +87,6 @@ from schema.rest.risk import (
     VerdictView,
 )
 from schema.rest.roles import ActiveBody, AssignedRoleBody, PermissionView, RoleView
-from schema.rest.trading import (
-    CancelledOrderView,
-    MonitoredOrderView,
-    OcoBody,
-    OrderBody,
-    OrderChangesBody,
-    OrderGroupView,
-    OrderView,
-    PositionView,
-    ProtectionBody,
-)
 
 AUTH = [
     Call("POST", "/auth/register", accounts.register, RegisteredView, status=201, public=True, body=RegisterBody),

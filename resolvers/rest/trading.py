@@ -7,7 +7,7 @@ from domain.kernel.permissions import Permission, requires
 from domain.runtime.operation import Operation
 from domain.trading import previewing
 from domain.trading.previewing import OrderPreview
-from schema.rest.trading import OrderBody, OrderTypeWord, TimeInForceWord
+from schema.rest.orders import OrderBody, OrderTypeWord, TimeInForceWord
 
 
 @requires(Permission.ORDERS_READ)

@@ -15,7 +15,7 @@ from domain.trading.grouping import GroupLeg, GroupRequest, OrderGroup
 from domain.trading.models import CancelReason, Order, OrderStatus
 from domain.trading.records import MarkedPosition, OrderRecord
 from domain.trading.requests import OrderRequest
-from schema.rest.trading import Amount, AnyCase, ClientOrderId
+from schema.rest.orders import Amount, AnyCase, ClientOrderId
 
 WIRE_STATUS = {
     OrderStatus.FILLED: "filled",
