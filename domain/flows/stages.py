@@ -24,9 +24,9 @@ from domain.market.market import Market
 from domain.risk.rules import Verdict
 from domain.risk.service import store_verdicts
 from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.drafting import RiskRefused
 from domain.trading.exposure import wallet_for
 from domain.trading.judging import assess
-from domain.trading.placing import RiskRefused
 
 ONE = Decimal(1)
 

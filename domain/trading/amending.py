@@ -21,12 +21,12 @@ from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.amendments import Terms, adopt
 from domain.trading.booking import change_status, lock_order
 from domain.trading.changing import unchangeable
+from domain.trading.drafting import RiskRefused
 from domain.trading.exposure import exposure_of, standings_of
 from domain.trading.funds import check_funds, funds_of
 from domain.trading.judging import effect_of, judge
 from domain.trading.machine import RESTING, TERMINAL, UNSENT, OrderTrigger
 from domain.trading.models import Order, OrderStatus, OrderType
-from domain.trading.placing import RiskRefused
 from domain.trading.records import OrderRecord, order_record
 from domain.trading.requests import check_price, check_size, invalid
 from domain.trading.reservations import expected_price

@@ -18,9 +18,10 @@ from domain.runtime.idempotency import answered, claim, fingerprint_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
 from domain.trading.changing import withdraw_all
+from domain.trading.drafting import Leg, RiskRefused
 from domain.trading.machine import TERMINAL
 from domain.trading.models import CancelReason, Order, OrderStatus
-from domain.trading.placing import Leg, RiskRefused, same_order, write_intent
+from domain.trading.placing import same_order, write_intent
 from domain.trading.records import OrderRecord, records_of
 from domain.trading.requests import OrderRequest, check_client_order_id, check_shape, invalid, own_client_order_id
 from domain.trading.sending import send

@@ -13,9 +13,9 @@ from domain.risk.rules import Verdict
 from domain.risk.switch import refusal_of, switches_of
 from domain.runtime.operation import Operation
 from domain.runtime.unit_of_work import UnitOfWork
+from domain.trading.drafting import Draft, check_draft, draft_order
 from domain.trading.exposure import Standing, standings_of
 from domain.trading.margin import liquidation_price, maintenance_of
-from domain.trading.placing import Draft, check_draft, draft_order
 from domain.trading.requests import OrderRequest, check_client_order_id, check_shape
 from domain.trading.reservations import expected_price
 

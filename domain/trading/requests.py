@@ -1,7 +1,7 @@
 """What somebody wants to trade, and whether the wish makes sense at all: nothing here looks at a wallet."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,6 +9,7 @@ from domain.exchanges.shapes import EXPIRING, IMMEDIATE, SHAPES
 from domain.kernel.errors import DomainError, ErrorCode
 from domain.kernel.money import exact, plain, trimmed
 from domain.market.instruments import Instrument, find_instrument
+from domain.runtime.idempotency import fingerprint_of
 from domain.trading.models import OrderPurpose, OrderType, Side, TimeInForce
 
 MAX_CLIENT_ORDER_ID = 64
@@ -172,3 +173,12 @@ def _wrong_side(field: str, value: Decimal, price: Decimal, where: str) -> Domai
         value=plain(value),
         price=plain(price),
     )
+
+
+def digest_of(request: OrderRequest, instrument: Instrument) -> str:
+    """Return a digest by which equal requests are told from others, whoever sends them and whatever for."""
+    asked = asdict(request) | request.terms | {"symbol": instrument.symbol, "quantity": trimmed(request.quantity)}
+    # Who asks, and why, may be told differently by a retry; a wallet that is not named is whichever the first one took.
+    for name in ("client_order_id", "wallet_id", "execution_id", "position_id", "reasoning", "confidence"):
+        del asked[name]
+    return fingerprint_of("order", **asked)
